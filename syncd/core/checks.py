@@ -1,0 +1,158 @@
+"""What a workspace can't hold: one set of rules for files, CLI and API."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from syncd.core.model import (
+    KINDS,
+    NAME,
+    NAME_LENGTH,
+    Definition,
+    Fields,
+    Key,
+    Path,
+    Reference,
+    Workspace,
+    dotted,
+    port,
+)
+
+
+class Finding(NamedTuple):
+    """What is wrong, and where: a path as the definitions' files have it (`connections.warehouse.links.etl-prod`)."""
+
+    path: Path
+    problem: str
+    remedy: str = ""
+
+
+def check(workspace: Workspace) -> Iterator[Finding]:
+    """Everything that is wrong with a workspace, in no order."""
+    yield from _name((), workspace.name, "workspace")
+    for name in workspace.environments:
+        yield from _name(("environments", name), name, "environment")
+    for name, deployment in workspace.deployments.items():
+        at = ("deployments", name)
+        yield from _name(at, name, "deployment")
+        if deployment.environment not in workspace.environments:
+            yield Finding((*at, "environment"), f"no environment of this workspace; {_there(workspace.environments)}")
+    for key, definition in workspace.definitions.items():
+        yield from _definition(workspace, key, definition)
+
+
+def address(key: Key) -> Path:
+    """Where the files have a definition."""
+    at = (KINDS[key.kind].plural, key.id)
+    return ("deployments", key.owner, *at) if key.owner else at
+
+
+def _definition(workspace: Workspace, key: Key, definition: Definition) -> Iterator[Finding]:
+    at = address(key)
+    row = KINDS[key.kind]
+    if not row.valid_id(key.id):
+        yield Finding(at, f"no id of a {key.kind}", f"an id is {row.id_rule}")
+    if key.owner and key.owner not in workspace.deployments:
+        yield Finding(at, "its deployment isn't there")
+    yield from (Finding((*at, *path), problem) for path, problem in problems(key.kind, definition.fields))
+    for noun, known, patches in (
+        ("environments", workspace.environments, definition.environments),
+        ("links", workspace.deployments, definition.links),
+    ):
+        for name, fields in patches.items():
+            where = (*at, noun, name)
+            if name not in known:
+                yield Finding(where, f"no {noun[:-1]} of this workspace; {_there(known)}".replace("link ", "deployment "))
+            yield from (Finding((*where, *path), problem) for path, problem in problems(key.kind, fields))
+    for name in definition.exclude:
+        if name not in workspace.deployments:
+            yield Finding((*at, "exclude"), f"{name} is no deployment of this workspace")
+        elif name in definition.links:
+            yield Finding((*at, "exclude"), f"{name} is linked and excluded at once", "take one of the two away")
+    for path in definition.secret_fields:
+        if path[0] not in row.fields or (len(path) > 1 and row.fields[path[0]] != "object"):
+            yield Finding((*at, "secret_fields"), f"{dotted(path)} is no field of a {key.kind}")
+
+
+def _name(at: Path, name: str, noun: str) -> Iterator[Finding]:
+    if len(name) > NAME_LENGTH or not NAME.fullmatch(name):
+        yield Finding(at, f"no name of a {noun}", f"a name is a-z, 0-9 and -, at most {NAME_LENGTH} characters")
+
+
+def _there(names: Iterable[str]) -> str:
+    return f"it has {', '.join(names) or 'none'}"
+
+
+def problems(kind: str, fields: Fields) -> Iterator[tuple[Path, str]]:
+    """Each leaf of a patch that its kind can't hold, with what is wrong: the one check for YAML, CLI and API."""
+    row = KINDS[kind]
+    for name, value in fields.items():
+        if name not in row.fields:
+            yield (name,), f"no field of a {kind}; it has {', '.join(row.fields)}"
+        elif isinstance(value, Reference) or value is None:
+            if row.fields[name] == "object" and value is not None:
+                yield (name,), "a reference stands for one value: name the key, as in extra.NAME"
+        else:
+            yield from _CHECKS[row.fields[name]]((name,), value)
+
+
+def _text(path: Path, value: object) -> Iterator[tuple[Path, str]]:
+    if not isinstance(value, str):
+        yield path, "a text is wanted here"
+    elif _lone_surrogate(value):
+        yield path, "text that UTF-8 can't hold"
+
+
+def _port(path: Path, value: object) -> Iterator[tuple[Path, str]]:
+    if isinstance(value, str):
+        yield path, "a whole number is wanted here"
+        return
+    try:
+        port(value)
+    except ValueError as error:
+        yield path, str(error)
+
+
+def _object(path: Path, value: object) -> Iterator[tuple[Path, str]]:
+    if not isinstance(value, Mapping):
+        yield path, "an object (key: value) is wanted here"
+        return
+    yield from _inside(path, value)
+
+
+def _inside(path: Path, value: object) -> Iterator[tuple[Path, str]]:
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            if not isinstance(key, str) or not key or _lone_surrogate(key):
+                yield path, "a key is a text that isn't empty"
+            elif not isinstance(child, Reference):
+                yield from _inside((*path, key), child)
+    elif isinstance(value, list):
+        for child in value:
+            if _holds_reference(child):
+                yield path, "a list is one value: no reference inside it"
+            else:
+                yield from _inside(path, child)
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield path, "a number that JSON can't hold"
+    elif isinstance(value, str) and _lone_surrogate(value):
+        yield path, "text that UTF-8 can't hold"
+
+
+def _holds_reference(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(_holds_reference(child) for child in value.values())
+    return isinstance(value, Reference)
+
+
+def _lone_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+_CHECKS: Mapping[str, Callable[[Path, object], Iterator[tuple[Path, str]]]] = {
+    "text": _text,
+    "port": _port,
+    "object": _object,
+}

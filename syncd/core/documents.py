@@ -1,0 +1,128 @@
+"""What lies in a target: documents at places, the envelope they are written in, and views that hold no secret."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from syncd.core.canonical import text
+from syncd.core.errors import FixError, Reason, SyncError
+from syncd.core.merge import leaves
+from syncd.core.model import Path
+from syncd.core.secrets import is_secret
+
+FORMAT = 1
+NAMEPLATE = "nameplate"
+
+Seal = Callable[[str], str]
+"""The keyed digest of a text."""
+
+View = Mapping[Path, str]
+"""Every leaf of a document: a plain one as JSON text, a secret as `hmac:<digest>`, which no JSON text begins with."""
+
+
+class Place(NamedTuple):
+    """Where a document lies. The key is empty where an object holds one document."""
+
+    object: str
+    key: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.object}#{self.key}" if self.key else self.object
+
+
+class Mark(NamedTuple):
+    """Who wrote an object: an instance is one registry; `revision` is that of the object's last write."""
+
+    instance: str
+    workspace: str
+    target: str
+    revision: int
+
+    def same_owner(self, other: Mark | None) -> bool:
+        """Do both say that the same registry wrote it, for the same workspace and target?"""
+        return other is not None and self[:3] == other[:3]
+
+
+class Stamp(NamedTuple):
+    """What an object says of itself: its mark, None where it has none of ours; its version, for the next write."""
+
+    mark: Mark | None
+    version: str
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """The content of one place, and which of its leaves are secret (by topmost path)."""
+
+    content: Mapping[str, Any] = field(repr=False)
+    secret: frozenset[Path] = frozenset()
+
+
+Documents = Mapping[Place, Document | None]
+"""None: removed. A place not named stays as observed."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What lies in a target, as far as it was looked at. A place of an object in `unread` is unknown, not empty."""
+
+    views: Mapping[Place, View] = field(default_factory=dict)
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
+    unread: Mapping[str, SyncError] = field(default_factory=dict)
+
+    def updated(self, newer: Observed, objects: frozenset[str]) -> Observed:
+        """The same with these objects as `newer` has them: there, gone, or unread."""
+        kept = {place: view for place, view in self.views.items() if place.object not in objects}
+        stamps = {name: stamp for name, stamp in self.stamps.items() if name not in objects}
+        unread = {name: error for name, error in self.unread.items() if name not in objects}
+        return replace(self, views=kept | newer.views, stamps=stamps | newer.stamps, unread=unread | newer.unread)
+
+
+def view(document: Document, seal: Seal) -> View:
+    """A document without its secrets: what may be stored, compared and shown."""
+    secret = document.secret
+    return {
+        path: f"hmac:{seal(text([*path, value]))}" if secret and is_secret(path, secret) else text(value)
+        for path, value in leaves(document.content)
+    }
+
+
+def encode(document: Document, mark: Mark | None) -> str:
+    """The envelope: format, mark, content. Without a mark where the object that holds it carries one for all."""
+    envelope: dict[str, Any] = {"format": FORMAT}
+    if mark is not None:
+        envelope["mark"] = mark._asdict()
+    return json.dumps({**envelope, **document.content}, ensure_ascii=False)
+
+
+def decode(envelope: Mapping[str, Any], subject: str) -> tuple[Mark | None, dict[str, Any]]:
+    """The mark and the content of an envelope.
+
+    Raises FixError, naming `subject`, for an envelope that isn't ours or is of a format that this release can't read.
+    """
+    content = dict(envelope)
+    format_ = content.pop("format", None)
+    if not isinstance(format_, int) or isinstance(format_, bool):
+        raise FixError(Reason.INVALID_DOCUMENT, subject, "is no document of ours: it has no format")
+    if format_ > FORMAT:
+        raise FixError(
+            Reason.INVALID_DOCUMENT,
+            subject,
+            f"has format {format_}, and this release reads {FORMAT}",
+            "upgrade airflow-shared-connections here",
+        )
+    mark = content.pop("mark", None)
+    return read_mark(mark), content
+
+
+def read_mark(value: object) -> Mark | None:
+    """A mark as it was written, or None for anything else."""
+    if not isinstance(value, Mapping) or not {*Mark._fields} <= value.keys():
+        return None
+    mark = Mark(*(value[name] for name in Mark._fields))
+    if all(isinstance(part, str) for part in mark[:3]) and type(mark.revision) is int:
+        return mark
+    return None

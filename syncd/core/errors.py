@@ -1,0 +1,76 @@
+"""What can go wrong, in two branches: fix something, or wait.
+
+    SyncError
+    ├── FixError       somebody must change something
+    │   └── Problems   several at once, all of one file, folder or command
+    └── WaitError      the same again later may succeed
+
+A message names the subject, the problem and the way out, and never a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+
+class Reason(str, Enum):
+    """Why an item is as it is: shared by errors, status, plans and JSON output."""
+
+    SYNCED = "Synced"
+    PENDING = "Pending"
+    INVALID_DEFINITION = "InvalidDefinition"
+    INVALID_SETTINGS = "InvalidSettings"
+    INVALID_DOCUMENT = "InvalidDocument"
+    NOT_FOUND = "NotFound"
+    NOT_OWNED = "NotOwned"
+    NO_NAMEPLATE = "NoNameplate"
+    REFERENCE_REFUSED = "ReferenceRefused"
+    REFERENCE_UNREADABLE = "ReferenceUnreadable"
+    NOT_HOLDABLE = "NotHoldable"
+    DELETES_HELD = "DeletesHeld"
+    LATER_REVISION = "LaterRevision"
+    OVERLAP = "Overlap"
+    WRONG_KEY = "WrongKey"
+    NEWER_REGISTRY = "NewerRegistry"
+    ACCESS_DENIED = "AccessDenied"
+    REFUSED = "Refused"
+    UNAVAILABLE = "Unavailable"
+    CONFLICT = "Conflict"
+    BUSY = "Busy"
+    INTERNAL = "InternalError"
+
+
+class SyncError(Exception):
+    """A subject, its problem and the way out; `reason` is what programs look at."""
+
+    def __init__(self, reason: Reason, subject: str, problem: str, remedy: str = "") -> None:
+        super().__init__(reason, subject, problem, remedy)
+        self.reason = reason
+        self.subject = subject
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        text = f"{self.subject}: {self.problem}"
+        return f"{text}; {self.remedy}" if self.remedy else text
+
+
+class FixError(SyncError):
+    """Somebody must change something: trying again as it is gives the same."""
+
+
+class WaitError(SyncError):
+    """Nothing needs changing: the same again later may succeed."""
+
+
+class Problems(FixError):
+    """All problems of one input, told at once; `str` is one line each."""
+
+    def __init__(self, errors: Sequence[SyncError]) -> None:
+        first = errors[0]
+        super().__init__(first.reason, first.subject, first.problem, first.remedy)
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)

@@ -1,0 +1,101 @@
+"""Why a deployment gets what it gets: each field with its layer, secrets masked, and what deserves a second look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from syncd.core.canonical import text
+from syncd.core.merge import Layer, leaves, merge
+from syncd.core.model import Item, Key, Path, Reference, Workspace, dotted
+from syncd.core.resolve import layers, winner
+from syncd.core.secrets import is_secret, secret_paths, sensitive
+
+MASK = "•••"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One field: its path, what may be shown of it, the layer it came from."""
+
+    path: Path
+    value: str
+    layer: str
+    secret: bool
+    reference: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """An item, field by field. `source` is the definition's: shared, or the deployment's own."""
+
+    item: Item
+    source: str
+    fields: tuple[Shown, ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def explain(workspace: Workspace, item: Item) -> Explanation | None:
+    """None where the item isn't linked. Raises KeyError for a deployment that the workspace hasn't."""
+    deployment = workspace.deployments[item.deployment]
+    definition = winner(workspace, item)
+    if definition is None:
+        return None
+    stack = layers(definition, deployment)
+    effective = merge(stack)
+    secret = secret_paths(item.kind, item.id, effective.fields, definition.secret_fields)
+    fields = tuple(
+        shown(path, value, effective.origin[path], secret=is_secret(path, secret))
+        for path, value in leaves(effective.fields)
+    )
+    notes = []
+    if definition.key.owner and Key(item.kind, item.id) in workspace.definitions:
+        notes.append(f"{item.deployment}'s own definition wins over the shared one of the same id")
+    return Explanation(item, "own" if definition.key.owner else "shared", fields, tuple(notes), moved(stack, secret))
+
+
+def shown(path: Path, value: object, layer: str, *, secret: bool) -> Shown:
+    """A leaf as it may be shown: a secret by its mask, or by the reference that it is read from."""
+    if isinstance(value, Reference):
+        return Shown(path, MASK, layer, secret=True, reference=str(value))
+    return Shown(path, MASK if secret else value if isinstance(value, str) else text(value), layer, secret)
+
+
+def moved(stack: Sequence[Layer], secret: frozenset[Path]) -> tuple[str, ...]:
+    """Warnings: an override that moves where a connection goes while it inherits a secret.
+
+    What was true of the lower layer's server sends its credentials to another one.
+    """
+    origin = merge(stack).origin
+    found = []
+    for index, layer in enumerate(stack[1:], start=1):
+        lower = {below.name for below in stack[:index]}
+        below = merge(stack[:index]).fields
+        addresses = sorted(dotted(path) for path, value in leaves(layer.fields) if _moves(path, value, below))
+        kept = sorted(dotted(path) for path, name in origin.items() if name in lower and is_secret(path, secret))
+        if addresses and kept:
+            found.append(
+                f"the {layer.name} layer moves {', '.join(addresses)} and inherits {', '.join(kept)}: "
+                "the same secret goes to another address"
+            )
+    return tuple(found)
+
+
+_ADDRESS_WORDS = ("host", "endpoint", "url", "uri", "address", "server", "account", "region")
+
+
+def _moves(path: Path, value: object, below: Mapping[str, Any]) -> bool:
+    if path[0] == "extra":
+        name = path[-1].lower()
+        if sensitive(name) or not any(word in name for word in _ADDRESS_WORDS):
+            return False
+    elif path[0] not in ("host", "port", "conn_type"):
+        return False
+    for part in path:
+        if not isinstance(below, Mapping) or part not in below:
+            return value is not None
+        below = below[part]
+    return text(below) != text(value)
+

@@ -1,0 +1,57 @@
+"""How documents lie in a target: where an item's document is, and which documents a deployment's items come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from syncd.core.documents import Documents, Observed, Place, Seal
+from syncd.core.errors import SyncError
+from syncd.core.model import Item
+from syncd.core.resolve import Resolution
+
+
+class Layout(Protocol):
+    """Pure: places and documents as values; a target carries them out."""
+
+    def home(self, item: Item) -> Place:
+        """Where a reader begins to look for an item."""
+
+    def item(self, place: Place) -> Item | None:
+        """The item whose document lies there; None for a nameplate, and for a place that no item has."""
+
+    def deployment(self, place: Place) -> str:
+        """The deployment that a place belongs to; empty for a place of no deployment of this prefix."""
+
+    def nameplate(self, deployment: str) -> Place | None:
+        """Where a deployment's nameplate lies; None in a layout that has none."""
+
+    def places(self, item: Item) -> frozenset[Place]:
+        """All places that a pass over this item may touch, the nameplate among them."""
+
+    def documents(self, resolution: Resolution, observed: Observed) -> Documents:
+        """The goal within the scope, removals as None. Blocked items aren't named: they stay as observed."""
+
+    def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
+        """The part of the goal that is safe to write now, whichever write of it fails."""
+
+    def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
+        """The items whose ids this layout can't hold, each with its error."""
+
+
+def removals(layout: Layout, resolution: Resolution, observed: Observed) -> Documents:
+    """The places to empty: of items that departed, of deployments that are gone, and in a full pass of whatever else
+    lies there that no link explains."""
+    gone = {layout.nameplate(deployment) for deployment in resolution.gone}
+    found = {layout.home(item) for item in resolution.departed} | {place for place in gone if place is not None}
+    if resolution.full:
+        found |= {place for place in observed.views if _is_orphan(layout, place, resolution)}
+    return dict.fromkeys(found)
+
+
+def _is_orphan(layout: Layout, place: Place, resolution: Resolution) -> bool:
+    item = layout.item(place)
+    if item is not None:
+        return item not in resolution.linked.get(item.deployment, ())
+    deployment = layout.deployment(place)
+    return place == layout.nameplate(deployment) and deployment not in resolution.linked

@@ -1,0 +1,105 @@
+"""`layered`: a document holds an item's layers, and the backend merges them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from syncd.core import ids
+from syncd.core.documents import NAMEPLATE, Document, Documents, Observed, Place, Seal, View
+from syncd.core.errors import FixError, Reason, SyncError
+from syncd.core.layouts import removals
+from syncd.core.model import KINDS, Item
+from syncd.core.resolve import Resolution, Resolved
+
+_KIND_OF = {row.plural: name for name, row in KINDS.items()}
+
+
+def folder(prefix: str, deployment: str) -> str:
+    """Where a deployment's documents lie."""
+    return f"{prefix}/deployments/{deployment}"
+
+
+@dataclass(frozen=True)
+class Layered:
+    """A path each, below `<prefix>/deployments/<deployment>`. `longest` is what one part of a path can hold, in bytes."""
+
+    prefix: str
+    longest: int = 255
+
+    def home(self, item: Item) -> Place:
+        return Place(f"{folder(self.prefix, item.deployment)}/{KINDS[item.kind].plural}/{ids.encode(item.id)}")
+
+    def item(self, place: Place) -> Item | None:
+        deployment = self.deployment(place)
+        rest = place.object[len(folder(self.prefix, deployment)) + 1 :].split("/")
+        if not deployment or len(rest) != 2 or rest[0] not in _KIND_OF:
+            return None
+        kind = _KIND_OF[rest[0]]
+        try:
+            id_ = ids.decode(rest[1])
+        except ValueError:
+            return None
+        return Item(deployment, kind, id_) if KINDS[kind].valid_id(id_) else None
+
+    def deployment(self, place: Place) -> str:
+        start = folder(self.prefix, "")
+        return place.object[len(start) :].partition("/")[0] if place.object.startswith(start) else ""
+
+    def nameplate(self, deployment: str) -> Place:
+        return Place(f"{folder(self.prefix, deployment)}/{NAMEPLATE}")
+
+    def places(self, item: Item) -> frozenset[Place]:
+        return frozenset({self.home(item), self.nameplate(item.deployment)})
+
+    def documents(self, resolution: Resolution, observed: Observed) -> Documents:
+        made: dict[int, Document] = {}
+        goal: dict[Place, Document | None] = {}
+        for item, one in resolution.resolved.items():
+            if id(one) not in made:
+                made[id(one)] = layered_document(one)
+            goal[self.home(item)] = made[id(one)]
+        goal |= removals(self, resolution, observed)
+        moved = {self.deployment(place) for place, document in goal.items() if (document is None) == (place in observed.views)}
+        for deployment, items in resolution.linked.items():
+            place = self.nameplate(deployment)
+            since = resolution.revision if deployment in moved else _revision(observed.views.get(place), resolution.revision)
+            goal[place] = nameplate_document(resolution.workspace, deployment, len(items), since)
+        return goal
+
+    def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
+        return goal
+
+    def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
+        return {
+            item: FixError(
+                Reason.NOT_HOLDABLE,
+                str(item),
+                f"the id is too long for a name of {self.longest} bytes once it is encoded",
+                "give it a shorter id; capitals and special characters count twice or more",
+            )
+            for item in resolution.resolved
+            if len(item.id) * 2 > self.longest and len(ids.encode(item.id)) > self.longest
+        }
+
+
+def layered_document(one: Resolved) -> Document:
+    """The layers of an item as a document; `secrets` names its secret fields for whoever masks them."""
+    names = [layer.name for layer in one.layers]
+    return Document(
+        {
+            "layers": {layer.name: layer.fields for layer in one.layers},
+            "secrets": sorted(list(path) for path in one.secret),
+        },
+        frozenset(("layers", name, *path) for name in names for path in one.secret),
+    )
+
+
+def nameplate_document(workspace: str, deployment: str, count: int, revision: int) -> Document:
+    """What tells a reader that it looks at the right place, and so that a miss means "not linked"."""
+    return Document({"workspace": workspace, "deployment": deployment, "count": count, "revision": revision})
+
+
+def _revision(nameplate: View | None, otherwise: int) -> int:
+    written = (nameplate or {}).get(("revision",), "")
+    return int(written) if written.isdecimal() else otherwise

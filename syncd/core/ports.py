@@ -1,0 +1,77 @@
+"""What a pass asks of its edges: where documents are pushed to, read from, and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Protocol
+
+from syncd.core.documents import Mark, Observed, Place, Seal, Stamp
+from syncd.core.errors import SyncError
+from syncd.core.layouts import Layout
+from syncd.core.model import Reference
+from syncd.core.plan import Write
+
+Read = Callable[[Collection[Reference]], Mapping[Reference, "str | SyncError"]]
+"""Read references once each. A reference that can't be read is an error in the answer; the call itself never raises."""
+
+
+class Target(Protocol):
+    """Where documents are pushed to. Holds no state between calls."""
+
+    @property
+    def name(self) -> str:
+        """As the installation's settings name it."""
+
+    @property
+    def layout(self) -> Layout:
+        """How documents lie in it."""
+
+    def observe(self, objects: Collection[str] | None, seal: Seal) -> Observed:
+        """Look at these objects, or at all below this workspace's prefix. Changes nothing.
+
+        An object that isn't there is left out; one that can't be read is in `unread`; one that isn't ours has a
+        stamp without our mark. Raises WaitError or FixError where the target as a whole can't be reached: missing is
+        never unreachable.
+        """
+
+    def write(self, writes: Sequence[Write], mark: Mark) -> Mapping[str, Stamp | SyncError | None]:
+        """Carry out each write, whole or not at all, under this mark; an answer for each object, and never raises.
+
+        A Stamp: written. None: the object is gone (its last key was dropped, or it was gone already). An error: as
+        it was before; Conflict where it isn't the version expected. Whatever else the object holds stays. Writing
+        the same again is harmless.
+        """
+
+
+class Source(Protocol):
+    """What a reader reads one place through."""
+
+    def get(self, place: Place) -> Mapping[str, Any] | None:
+        """The envelope there, the same object as long as it doesn't change; None where there is none.
+
+        Anything else that goes wrong raises SyncError: unreachable is never absent.
+        """
+
+
+class Record(Protocol):
+    """What is known of each target between passes."""
+
+    def observed(self, target: str, objects: Collection[str]) -> Observed:
+        """These objects as they were left, or last seen."""
+
+    def counts(self, target: str) -> Mapping[str, int]:
+        """How many documents each deployment has there."""
+
+    def unsettled(self, target: str) -> frozenset[str]:
+        """Objects with an intent and no outcome: a pass ended in between."""
+
+    def saw(self, target: str, observed: Observed, objects: frozenset[str] | None) -> None:
+        """Remember what these objects (or with None the whole target) were seen to be."""
+
+    def intend(self, target: str, writes: Sequence[Write]) -> None:
+        """Commit that these objects are about to change. Raises WaitError where the lease is lost."""
+
+    def settle(
+        self, target: str, writes: Sequence[Write], results: Mapping[str, Stamp | SyncError | None], seal: Seal
+    ) -> Observed:
+        """Commit what became of them, and give it back. An object whose write failed stays unsettled."""

@@ -1,0 +1,209 @@
+"""A workspace as items: which deployment gets which definition, with its layers trimmed and its secrets known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from syncd.core.errors import FixError, Reason, SyncError
+from syncd.core.merge import Effective, Layer, leaves, merge, trim
+from syncd.core.model import KINDS, Definition, Deployment, Item, Key, Kind, Path, Reference, Scope, Workspace, dotted, port
+from syncd.core.secrets import secret_paths
+
+
+@dataclass(frozen=True, eq=False)
+class Resolved:
+    """One item: trimmed layers, and the secret paths of what they merge to.
+
+    Items whose layers are the same share one Resolved: what is made from it is made once.
+    """
+
+    kind: str
+    id: str
+    layers: tuple[Layer, ...] = field(repr=False)
+    secret: frozenset[Path]
+
+    @property
+    def effective(self) -> Effective:
+        """The layers merged."""
+        return merge(self.layers)
+
+    @property
+    def references(self) -> Iterator[tuple[Path, Reference]]:
+        """The references that survived the merge, with the field of each."""
+        return (
+            (path, value)
+            for layer in self.layers
+            for path, value in leaves(layer.fields)
+            if isinstance(value, Reference)
+        )
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What the items of a scope come to.
+
+    `blocked` are linked but can't be had now; `departed` are in the scope and not linked; `linked` names every linked
+    item of each deployment touched, in scope or not; `gone` are the deployments touched that aren't there any more,
+    or name the target no more.
+    """
+
+    workspace: str
+    revision: int
+    full: bool
+    resolved: Mapping[Item, Resolved]
+    blocked: Mapping[Item, SyncError]
+    departed: frozenset[Item]
+    linked: Mapping[str, frozenset[Item]]
+    gone: frozenset[str]
+
+    @property
+    def references(self) -> frozenset[Reference]:
+        """All references to read."""
+        distinct = {id(one): one for one in self.resolved.values()}
+        return frozenset(reference for one in distinct.values() for _, reference in one.references)
+
+
+def resolve(workspace: Workspace, scope: Scope) -> Resolution:
+    """Decide, for each item of the scope, whether it is linked and what its layers are."""
+    deployments = {
+        name: deployment
+        for name, deployment in workspace.deployments.items()
+        if scope.target is None or scope.target in deployment.targets
+    }
+    wanted = scope.items
+    touched = deployments.keys() if wanted is None else scope.deployments | {item.deployment for item in wanted}
+    linked = _linked(workspace, touched & deployments.keys())
+    resolved: dict[Item, Resolved] = {}
+    blocked: dict[Item, SyncError] = {}
+    shared: dict[tuple[int, str], Resolved | SyncError] = {}
+    for items in linked.values():
+        for item in items if wanted is None else items & wanted:
+            one = _resolve(workspace, deployments[item.deployment], item, shared)
+            if isinstance(one, Resolved):
+                resolved[item] = one
+            else:
+                blocked[item] = one
+    departed = frozenset() if wanted is None else wanted - resolved.keys() - blocked.keys()
+    return Resolution(
+        workspace=workspace.name,
+        revision=workspace.revision,
+        full=wanted is None,
+        resolved=resolved,
+        blocked=blocked,
+        departed=departed,
+        linked=linked,
+        gone=frozenset(touched - deployments.keys()),
+    )
+
+
+def winner(workspace: Workspace, item: Item) -> Definition | None:
+    """The definition that an item comes from: the deployment's own before a shared one. None where it isn't linked."""
+    own = workspace.definitions.get(Key(item.kind, item.id, item.deployment))
+    if own is not None:
+        return own
+    shared = workspace.definitions.get(Key(item.kind, item.id))
+    return shared if shared is not None and shared.reaches(item.deployment) else None
+
+
+def layers(definition: Definition, deployment: Deployment) -> tuple[Layer, ...]:
+    """The layers of a definition as one deployment sees it, lowest first, untrimmed."""
+    return (
+        Layer("definition", definition.fields),
+        Layer("environment", definition.environments.get(deployment.environment, {})),
+        Layer("link", definition.links.get(deployment.name, {})),
+    )
+
+
+def fill(resolution: Resolution, values: Mapping[Reference, str | SyncError]) -> Resolution:
+    """Put the values where the references stand; an item with one that couldn't be read, or can't hold it, is blocked."""
+    filled: dict[int, Resolved | SyncError] = {}
+    resolved: dict[Item, Resolved] = {}
+    blocked = dict(resolution.blocked)
+    for item, one in resolution.resolved.items():
+        result = filled.get(id(one))
+        if result is None:
+            result = filled[id(one)] = _fill(one, values)
+        if isinstance(result, Resolved):
+            resolved[item] = result
+        else:
+            blocked[item] = type(result)(result.reason, str(item), f"{result.subject}: {result.problem}", result.remedy)
+    return replace(resolution, resolved=resolved, blocked=blocked)
+
+
+def _linked(workspace: Workspace, names: Iterable[str]) -> Mapping[str, frozenset[Item]]:
+    found: dict[str, set[Item]] = {name: set() for name in names}
+    for key, definition in workspace.definitions.items():
+        if key.owner:
+            reached: Iterable[str] = (key.owner,)
+        elif definition.link_all:
+            reached = found.keys() - definition.exclude | definition.links.keys()
+        else:
+            reached = definition.links
+        for name in reached:
+            if name in found:
+                found[name].add(Item(name, key.kind, key.id))
+    return {name: frozenset(items) for name, items in found.items()}
+
+
+def _resolve(
+    workspace: Workspace, deployment: Deployment, item: Item, shared: dict[tuple[int, str], Resolved | SyncError]
+) -> Resolved | SyncError:
+    definition = winner(workspace, item)
+    if definition is None:
+        raise LookupError(item)
+    if definition.links.get(deployment.name):
+        return _trimmed(definition, deployment, item)
+    seen = (id(definition), deployment.environment)
+    if seen not in shared:
+        shared[seen] = _trimmed(definition, deployment, item)
+    return shared[seen]
+
+
+def _trimmed(definition: Definition, deployment: Deployment, item: Item) -> Resolved | SyncError:
+    kept = trim(layers(definition, deployment))
+    row = KINDS[item.kind]
+    fields: dict[str, Any] = {}
+    secret: set[Path] = set()
+    for layer in kept:
+        fields |= {name: value for name, value in layer.fields.items() if name != "extra"}
+        secret |= secret_paths(item.kind, item.id, layer.fields, definition.secret_fields)
+    if row.required not in fields or (not fields[row.required] and not row.required_may_be_empty):
+        return FixError(
+            Reason.INVALID_DEFINITION,
+            f"{item.kind} {item.id}",
+            f"has no {row.required} in environment {deployment.environment}",
+            f"set {row.required} in the definition or in an override",
+        )
+    return Resolved(item.kind, item.id, kept, frozenset(secret))
+
+
+def _fill(one: Resolved, values: Mapping[Reference, str | SyncError]) -> Resolved | SyncError:
+    put: dict[Path, str | int] = {}
+    for path, reference in one.references:
+        value = values[reference]
+        if isinstance(value, SyncError):
+            return type(value)(value.reason, dotted(path), f"{value.subject}: {value.problem}", value.remedy)
+        try:
+            put[path] = _held(KINDS[one.kind], path, value)
+        except ValueError as error:
+            return FixError(Reason.INVALID_DEFINITION, dotted(path), f"what {reference} gave won't do: {error}")
+    if not put:
+        return one
+    return replace(one, layers=tuple(Layer(layer.name, _replaced(layer.fields, (), put)) for layer in one.layers))
+
+
+def _held(kind: Kind, path: Path, text: str) -> str | int:
+    if kind.fields.get(path[0]) == "port":
+        return port(text)
+    if path == (kind.required,) and not text and not kind.required_may_be_empty:
+        raise ValueError("it is empty")
+    return text
+
+
+def _replaced(fields: Mapping[str, Any], at: Path, put: Mapping[Path, str | int]) -> dict[str, Any]:
+    return {
+        name: _replaced(value, (*at, name), put) if isinstance(value, Mapping) else put.get((*at, name), value)
+        for name, value in fields.items()
+    }
