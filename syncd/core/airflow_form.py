@@ -12,7 +12,7 @@ from syncd.core.model import KINDS
 def connection_form(fields: Mapping[str, Any]) -> dict[str, Any]:
     """An effective connection as Airflow's constructor takes it: no null, no unknown key, `extra` an object.
 
-    An unknown key would make the connection "isn't defined"; an empty `extra` is left out, as Airflow's own export does.
+    An unknown key would make the connection "isn't defined". An empty `extra` is left out: Airflow takes it for none.
     """
     return {
         name: fields[name]

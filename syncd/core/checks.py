@@ -57,15 +57,7 @@ def _definition(workspace: Workspace, key: Key, definition: Definition) -> Itera
     if key.owner and key.owner not in workspace.deployments:
         yield Finding(at, "its deployment isn't there")
     yield from (Finding((*at, *path), problem) for path, problem in problems(key.kind, definition.fields))
-    for noun, known, patches in (
-        ("environments", workspace.environments, definition.environments),
-        ("links", workspace.deployments, definition.links),
-    ):
-        for name, fields in patches.items():
-            where = (*at, noun, name)
-            if name not in known:
-                yield Finding(where, f"no {noun[:-1]} of this workspace; {_there(known)}".replace("link ", "deployment "))
-            yield from (Finding((*where, *path), problem) for path, problem in problems(key.kind, fields))
+    yield from _overrides(workspace, at, definition)
     for name in definition.exclude:
         if name not in workspace.deployments:
             yield Finding((*at, "exclude"), f"{name} is no deployment of this workspace")
@@ -74,6 +66,18 @@ def _definition(workspace: Workspace, key: Key, definition: Definition) -> Itera
     for path in definition.secret_fields:
         if path[0] not in row.fields or (len(path) > 1 and row.fields[path[0]] != "object"):
             yield Finding((*at, "secret_fields"), f"{dotted(path)} is no field of a {key.kind}")
+
+
+def _overrides(workspace: Workspace, at: Path, definition: Definition) -> Iterator[Finding]:
+    for part, noun, known, patches in (
+        ("environments", "environment", workspace.environments, definition.environments),
+        ("links", "deployment", workspace.deployments, definition.links),
+    ):
+        for name, fields in patches.items():
+            where = (*at, part, name)
+            if name not in known:
+                yield Finding(where, f"no {noun} of this workspace; {_there(known)}")
+            yield from (Finding((*where, *path), problem) for path, problem in problems(definition.key.kind, fields))
 
 
 def _name(at: Path, name: str, noun: str) -> Iterator[Finding]:

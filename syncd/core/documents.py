@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from syncd.core.canonical import text
@@ -78,7 +78,7 @@ class Observed:
         kept = {place: view for place, view in self.views.items() if place.object not in objects}
         stamps = {name: stamp for name, stamp in self.stamps.items() if name not in objects}
         unread = {name: error for name, error in self.unread.items() if name not in objects}
-        return replace(self, views=kept | newer.views, stamps=stamps | newer.stamps, unread=unread | newer.unread)
+        return Observed({**kept, **newer.views}, {**stamps, **newer.stamps}, {**unread, **newer.unread})
 
 
 def view(document: Document, seal: Seal) -> View:

@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from syncd.core.canonical import text
-from syncd.core.explain import MASK
 from syncd.core.merge import leaves
 from syncd.core.model import Definition, Fields, Key, Path, Reference, Workspace, dotted
-from syncd.core.secrets import is_secret, secret_paths
+from syncd.core.secrets import MASK, is_secret, secret_paths
 
 
 class Edit(NamedTuple):

@@ -10,9 +10,7 @@ from syncd.core.canonical import text
 from syncd.core.merge import Layer, leaves, merge
 from syncd.core.model import Item, Key, Path, Reference, Workspace, dotted
 from syncd.core.resolve import layers, winner
-from syncd.core.secrets import is_secret, secret_paths, sensitive
-
-MASK = "•••"
+from syncd.core.secrets import MASK, is_secret, secret_paths, sensitive
 
 
 @dataclass(frozen=True)
@@ -93,9 +91,9 @@ def _moves(path: Path, value: object, below: Mapping[str, Any]) -> bool:
             return False
     elif path[0] not in ("host", "port", "conn_type"):
         return False
+    old: Any = below
     for part in path:
-        if not isinstance(below, Mapping) or part not in below:
+        if not isinstance(old, Mapping) or part not in old:
             return value is not None
-        below = below[part]
-    return text(below) != text(value)
-
+        old = old[part]
+    return text(old) != text(value)

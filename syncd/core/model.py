@@ -48,7 +48,9 @@ class Item(NamedTuple):
     id: str
 
     def __str__(self) -> str:
-        return f"{self.deployment}/{self.id}" if self.kind == "connection" else f"{self.deployment}/{self.kind} {self.id}"
+        return (
+            f"{self.deployment}/{self.id}" if self.kind == "connection" else f"{self.deployment}/{self.kind} {self.id}"
+        )
 
 
 class Key(NamedTuple):

@@ -9,6 +9,7 @@ from syncd.core.documents import Mark, Observed, Place, Seal, Stamp
 from syncd.core.errors import SyncError
 from syncd.core.layouts import Layout
 from syncd.core.model import Reference
+from syncd.core.outcome import Outcome
 from syncd.core.plan import Write
 
 Read = Callable[[Collection[Reference]], Mapping[Reference, "str | SyncError"]]
@@ -39,7 +40,8 @@ class Target(Protocol):
 
         A Stamp: written. None: the object is gone (its last key was dropped, or it was gone already). An error: as
         it was before; Conflict where it isn't the version expected. Whatever else the object holds stays. Writing
-        the same again is harmless.
+        the same again is harmless. A write with nothing to put or drop changes nothing, clears what an interrupted
+        write of this object left behind, and answers with what is there.
         """
 
 
@@ -54,24 +56,40 @@ class Source(Protocol):
 
 
 class Record(Protocol):
-    """What is known of each target between passes."""
+    """What is known of each target between passes: one workspace's share of it."""
 
     def observed(self, target: str, objects: Collection[str]) -> Observed:
         """These objects as they were left, or last seen."""
 
     def counts(self, target: str) -> Mapping[str, int]:
-        """How many documents each deployment has there."""
+        """How many items' documents each deployment has there."""
 
     def unsettled(self, target: str) -> frozenset[str]:
-        """Objects with an intent and no outcome: a pass ended in between."""
+        """Objects with an intent and no success since: a pass ended in between, or a write failed."""
 
-    def saw(self, target: str, observed: Observed, objects: frozenset[str] | None) -> None:
-        """Remember what these objects (or with None the whole target) were seen to be."""
+    def adopted(self, target: str) -> Mapping[str, str]:
+        """Objects that a person took over, each with the version that they were then."""
 
-    def intend(self, target: str, writes: Sequence[Write]) -> None:
+    def replace(self, target: str, observed: Observed) -> None:
+        """Remember the whole target as it was seen."""
+
+    def intend(self, target: str, objects: Collection[str]) -> None:
         """Commit that these objects are about to change. Raises WaitError where the lease is lost."""
 
-    def settle(
-        self, target: str, writes: Sequence[Write], results: Mapping[str, Stamp | SyncError | None], seal: Seal
-    ) -> Observed:
-        """Commit what became of them, and give it back. An object whose write failed stays unsettled."""
+    def settle(self, target: str, observed: Observed, objects: frozenset[str]) -> None:
+        """Commit what became of these objects; they are intended no more."""
+
+    def conclude(
+        self,
+        target: str,
+        revision: int,
+        outcomes: Sequence[Outcome],
+        digests: Mapping[Reference, str],
+        now: str,
+        *,
+        whole: bool,
+    ) -> None:
+        """Keep each item's status and the references' digests; where nothing failed, the target is at this revision.
+
+        `whole` says that the outcomes are those of every item, and so that any other is gone.
+        """

@@ -8,7 +8,20 @@ from typing import Any
 
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.merge import Effective, Layer, leaves, merge, trim
-from syncd.core.model import KINDS, Definition, Deployment, Item, Key, Kind, Path, Reference, Scope, Workspace, dotted, port
+from syncd.core.model import (
+    KINDS,
+    Definition,
+    Deployment,
+    Item,
+    Key,
+    Kind,
+    Path,
+    Reference,
+    Scope,
+    Workspace,
+    dotted,
+    port,
+)
 from syncd.core.secrets import secret_paths
 
 
@@ -117,7 +130,7 @@ def layers(definition: Definition, deployment: Deployment) -> tuple[Layer, ...]:
 
 
 def fill(resolution: Resolution, values: Mapping[Reference, str | SyncError]) -> Resolution:
-    """Put the values where the references stand; an item with one that couldn't be read, or can't hold it, is blocked."""
+    """Put the values where the references stand; an item whose value can't be had, or won't do, is blocked."""
     filled: dict[int, Resolved | SyncError] = {}
     resolved: dict[Item, Resolved] = {}
     blocked = dict(resolution.blocked)

@@ -8,6 +8,9 @@ from typing import Any
 
 from syncd.core.model import KINDS, Path, Reference
 
+MASK = "•••"
+"""What stands where a secret isn't shown: the same for each, whatever its length."""
+
 SENSITIVE_WORDS = (
     "access_token",
     "api_key",

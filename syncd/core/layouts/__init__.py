@@ -18,16 +18,16 @@ class Layout(Protocol):
         """Where a reader begins to look for an item."""
 
     def item(self, place: Place) -> Item | None:
-        """The item whose document lies there; None for a nameplate, and for a place that no item has."""
+        """The item whose document lies there; None for a plate, and for a place that no item has."""
 
     def deployment(self, place: Place) -> str:
         """The deployment that a place belongs to; empty for a place of no deployment of this prefix."""
 
-    def nameplate(self, deployment: str) -> Place | None:
-        """Where a deployment's nameplate lies; None in a layout that has none."""
+    def plates(self, deployment: str) -> tuple[Place, ...]:
+        """What a deployment has whether or not anything is linked: its nameplate, or files that may be empty."""
 
     def places(self, item: Item) -> frozenset[Place]:
-        """All places that a pass over this item may touch, the nameplate among them."""
+        """All places that a pass over this item may touch, its deployment's plates among them."""
 
     def documents(self, resolution: Resolution, observed: Observed) -> Documents:
         """The goal within the scope, removals as None. Blocked items aren't named: they stay as observed."""
@@ -42,8 +42,8 @@ class Layout(Protocol):
 def removals(layout: Layout, resolution: Resolution, observed: Observed) -> Documents:
     """The places to empty: of items that departed, of deployments that are gone, and in a full pass of whatever else
     lies there that no link explains."""
-    gone = {layout.nameplate(deployment) for deployment in resolution.gone}
-    found = {layout.home(item) for item in resolution.departed} | {place for place in gone if place is not None}
+    found = {layout.home(item) for item in resolution.departed}
+    found |= {place for deployment in resolution.gone for place in layout.plates(deployment)}
     if resolution.full:
         found |= {place for place in observed.views if _is_orphan(layout, place, resolution)}
     return dict.fromkeys(found)
@@ -54,4 +54,4 @@ def _is_orphan(layout: Layout, place: Place, resolution: Resolution) -> bool:
     if item is not None:
         return item not in resolution.linked.get(item.deployment, ())
     deployment = layout.deployment(place)
-    return place == layout.nameplate(deployment) and deployment not in resolution.linked
+    return deployment not in resolution.linked and place in layout.plates(deployment)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,9 @@ from syncd.core.documents import Document, Documents, Observed, Place, Seal
 from syncd.core.errors import SyncError
 from syncd.core.layouts import removals
 from syncd.core.layouts.layered import folder
-from syncd.core.model import KINDS, Item
+from syncd.core.model import KINDS, Item, Path
 from syncd.core.resolve import Resolution, Resolved
+from syncd.core.secrets import secret_paths
 
 _KIND_OF = {f"{row.plural}.json": name for name, row in KINDS.items()}
 
@@ -27,7 +28,7 @@ class AirflowFiles:
         return Place(f"{folder(self.prefix, item.deployment)}/{KINDS[item.kind].plural}.json", item.id)
 
     def item(self, place: Place) -> Item | None:
-        kind = _KIND_OF.get(place.object.rpartition("/")[2])
+        kind = _KIND_OF.get(place.object.rpartition("/")[2], "")
         deployment = self.deployment(place)
         return Item(deployment, kind, place.key) if kind and deployment and KINDS[kind].valid_id(place.key) else None
 
@@ -35,11 +36,12 @@ class AirflowFiles:
         start = folder(self.prefix, "")
         return place.object[len(start) :].partition("/")[0] if place.object.startswith(start) else ""
 
-    def nameplate(self, deployment: str) -> None:
-        return None
+    def plates(self, deployment: str) -> tuple[Place, ...]:
+        # Both files, always: LocalFilesystemBackend fails at each lookup where a file that it was told of is missing.
+        return tuple(Place(f"{folder(self.prefix, deployment)}/{name}") for name in _KIND_OF)
 
     def places(self, item: Item) -> frozenset[Place]:
-        return frozenset({self.home(item)})
+        return frozenset({self.home(item), *self.plates(item.deployment)})
 
     def documents(self, resolution: Resolution, observed: Observed) -> Documents:
         made: dict[int, Document] = {}
@@ -48,13 +50,31 @@ class AirflowFiles:
             if id(one) not in made:
                 made[id(one)] = airflow_document(one)
             goal[self.home(item)] = made[id(one)]
-        return goal | removals(self, resolution, observed)
+        empty = Document({})
+        goal |= {place: empty for deployment in resolution.linked for place in self.plates(deployment)}
+        return {**goal, **removals(self, resolution, observed)}
 
     def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
         return goal
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
         return {}
+
+
+def file_value(place: Place, document: Document) -> Any:
+    """What stands under an id in its file: a connection's fields, or a variable's text."""
+    return document.content["value"] if _kind(place) == "variable" else document.content
+
+
+def found_document(place: Place, value: Any, secrets: Iterable[Path]) -> Document:
+    """The inverse of `file_value`. The rule of what is secret is applied again: the file may have been edited."""
+    kind = _kind(place)
+    content = {"value": value} if kind == "variable" or not isinstance(value, Mapping) else value
+    return Document(content, secret_paths(kind, place.key, content, secrets).union(secrets))
+
+
+def _kind(place: Place) -> str:
+    return _KIND_OF[place.object.rpartition("/")[2]]
 
 
 def airflow_document(one: Resolved) -> Document:

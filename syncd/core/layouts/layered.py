@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from syncd.core import ids
 from syncd.core.documents import NAMEPLATE, Document, Documents, Observed, Place, Seal, View
@@ -11,6 +12,7 @@ from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.layouts import removals
 from syncd.core.model import KINDS, Item
 from syncd.core.resolve import Resolution, Resolved
+from syncd.core.secrets import secret_paths
 
 _KIND_OF = {row.plural: name for name, row in KINDS.items()}
 
@@ -22,7 +24,7 @@ def folder(prefix: str, deployment: str) -> str:
 
 @dataclass(frozen=True)
 class Layered:
-    """A path each, below `<prefix>/deployments/<deployment>`. `longest` is what one part of a path can hold, in bytes."""
+    """A path each, below `<prefix>/deployments/<deployment>`. `longest` is what a part of a path can hold, in bytes."""
 
     prefix: str
     longest: int = 255
@@ -46,7 +48,11 @@ class Layered:
         start = folder(self.prefix, "")
         return place.object[len(start) :].partition("/")[0] if place.object.startswith(start) else ""
 
+    def plates(self, deployment: str) -> tuple[Place, ...]:
+        return (self.nameplate(deployment),)
+
     def nameplate(self, deployment: str) -> Place:
+        """Where a deployment's nameplate lies."""
         return Place(f"{folder(self.prefix, deployment)}/{NAMEPLATE}")
 
     def places(self, item: Item) -> frozenset[Place]:
@@ -60,10 +66,18 @@ class Layered:
                 made[id(one)] = layered_document(one)
             goal[self.home(item)] = made[id(one)]
         goal |= removals(self, resolution, observed)
-        moved = {self.deployment(place) for place, document in goal.items() if (document is None) == (place in observed.views)}
+        moved = {
+            self.deployment(place)
+            for place, document in goal.items()
+            if (document is None) == (place in observed.views)
+        }
         for deployment, items in resolution.linked.items():
             place = self.nameplate(deployment)
-            since = resolution.revision if deployment in moved else _revision(observed.views.get(place), resolution.revision)
+            since = (
+                resolution.revision
+                if deployment in moved
+                else _revision(observed.views.get(place), resolution.revision)
+            )
             goal[place] = nameplate_document(resolution.workspace, deployment, len(items), since)
         return goal
 
@@ -103,3 +117,23 @@ def nameplate_document(workspace: str, deployment: str, count: int, revision: in
 def _revision(nameplate: View | None, otherwise: int) -> int:
     written = (nameplate or {}).get(("revision",), "")
     return int(written) if written.isdecimal() else otherwise
+
+
+def written_document(item: Item | None, content: Mapping[str, Any]) -> Document:
+    """A document as it was found. What it says of its secrets may have been edited: the rule is applied as well."""
+    layers, secrets = content.get("layers"), content.get("secrets")
+    if item is None or (layers is None and secrets is None):
+        return Document(content)
+    if not isinstance(layers, Mapping) or not all(isinstance(fields, Mapping) for fields in layers.values()):
+        return Document(content, frozenset({("layers",)}))
+    if not isinstance(secrets, list) or not all(isinstance(path, list) for path in secrets):
+        return Document(content, frozenset({("layers",), ("secrets",)}))
+    told = [tuple(map(str, path)) for path in secrets]
+    return Document(
+        content,
+        frozenset(
+            ("layers", name, *path)
+            for name, fields in layers.items()
+            for path in secret_paths(item.kind, item.id, fields, told).union(told)
+        ),
+    )

@@ -1,0 +1,216 @@
+"""One pass over one target: registry in, documents out.
+
+resolve -> read references -> fill -> layout -> observe -> compare -> guard -> (step -> write -> record) -> outcomes
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from syncd.core.documents import Documents, Mark, Observed, Place, Seal, Stamp, View
+from syncd.core.errors import FixError, Reason, SyncError
+from syncd.core.layouts import Layout
+from syncd.core.model import Reference, Scope, Workspace
+from syncd.core.outcome import Outcome
+from syncd.core.plan import Change, Plan, Write, compare, guard, writes
+from syncd.core.ports import Read, Record, Target
+from syncd.core.resolve import Resolution, fill, resolve
+
+Progress = Callable[[int, int], None]
+
+_BATCH = 1000
+"""Writes between two commits of the record: what a crash leaves to look at again."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a pass would do. `digests` are those of the references read, an error's reason for one that wasn't."""
+
+    goal: Documents = field(repr=False)
+    observed: Observed = field(repr=False)
+    unsettled: frozenset[str]
+    verified: bool
+    plan: Plan
+    digests: Mapping[Reference, str]
+
+
+def prepare(
+    workspace: Workspace,
+    target: Target,
+    record: Record,
+    read: Read,
+    *,
+    mark: Mark,
+    seal: Seal,
+    scope: Scope,
+    accept: str = "",
+) -> Prepared:
+    """All of `syncd plan`: changes nothing.
+
+    Raises SyncError where the target can't be looked at, or holds a later revision of ours than the registry does.
+    """
+    layout = target.layout
+    resolution = resolve(workspace, scope)
+    values = read(resolution.references)
+    resolution = fill(resolution, values)
+    unholdable = layout.unholdable(resolution)
+    blocked = {layout.home(item): error for item, error in {**resolution.blocked, **unholdable}.items()}
+    if unholdable:
+        kept = {item: one for item, one in resolution.resolved.items() if item not in unholdable}
+        resolution = replace(resolution, resolved=kept)
+
+    unsettled = record.unsettled(target.name)
+    if scope.verify:
+        observed = target.observe(None, seal)
+        owned: Mapping[str, int] = Counter(item.deployment for place in observed.views if (item := layout.item(place)))
+    else:
+        observed = record.observed(target.name, _objects(layout, resolution, scope) - unsettled)
+        if unsettled:
+            observed = observed.updated(target.observe(unsettled, seal), unsettled)
+        owned = record.counts(target.name)
+    observed = _adopt(observed, record.adopted(target.name), mark)
+    _refuse_later(observed, mark)
+
+    goal = layout.documents(resolution, observed)
+    plan = compare(goal, observed, mark=mark, seal=seal, hold=blocked)
+    plan = guard(plan, of=owned, item=layout.item, deployment=layout.deployment, asked=scope.asked, accept=accept)
+    return Prepared(goal, observed, unsettled, scope.verify, plan, _digests(values, seal))
+
+
+def carry_out(
+    prepared: Prepared,
+    target: Target,
+    record: Record,
+    *,
+    mark: Mark,
+    seal: Seal,
+    now: str,
+    progress: Progress = lambda done, total: None,
+) -> tuple[Outcome, ...]:
+    """Write what was prepared, in batches: an intent is committed before each, what became of it after it.
+
+    `now` is UTC, ISO 8601; `progress` is told how many writes are done, and of how many. Raises WaitError where the
+    lease is lost; what was written until then is recorded.
+    """
+    observed, hold = prepared.observed, dict(prepared.plan.hold)
+    if prepared.verified:
+        record.replace(target.name, observed)
+    done = 0
+    while True:
+        desired = target.layout.step(prepared.goal, observed, seal)
+        plan = compare(desired, observed, mark=mark, seal=seal, hold=hold)
+        batch = writes(plan, desired, observed)
+        if not done:
+            batch += _leftovers(prepared, batch)
+        if not batch:
+            break
+        views = {change.place: change.after for change in plan.changes}
+        total = done + len(batch)
+        for start in range(0, len(batch), _BATCH):
+            part = batch[start : start + _BATCH]
+            record.intend(target.name, [write.object for write in part])
+            results = target.write(part, mark)
+            settled, objects = _settled(part, results, views, observed)
+            record.settle(target.name, settled, objects)
+            observed = observed.updated(settled, objects)
+            hold |= _failed(part, results)
+            done += len(part)
+            progress(done, total)
+    outcomes = tuple(_outcomes(prepared, hold, target.layout))
+    record.conclude(target.name, mark.revision, outcomes, prepared.digests, now, whole=prepared.verified)
+    return outcomes
+
+
+def _objects(layout: Layout, resolution: Resolution, scope: Scope) -> frozenset[str]:
+    places = {place for item in scope.items or () for place in layout.places(item)}
+    for deployment in (*resolution.linked, *resolution.gone):
+        places.update(layout.plates(deployment))
+    return frozenset(place.object for place in places)
+
+
+def _adopt(observed: Observed, adopted: Mapping[str, str], mark: Mark) -> Observed:
+    """Objects that a person took over, as long as they are what that person saw, count as ours."""
+    ours = {
+        name: Stamp(mark._replace(revision=0), stamp.version)
+        for name, stamp in observed.stamps.items()
+        if adopted.get(name) == stamp.version and not mark.same_owner(stamp.mark)
+    }
+    return replace(observed, stamps={**observed.stamps, **ours}) if ours else observed
+
+
+def _refuse_later(observed: Observed, mark: Mark) -> None:
+    later = [stamp.mark for stamp in observed.stamps.values() if stamp.mark is not None and mark.same_owner(stamp.mark)]
+    newest = max((one.revision for one in later), default=0)
+    if newest > mark.revision:
+        raise FixError(
+            Reason.LATER_REVISION,
+            f"target {mark.target}",
+            f"holds revision {newest} of workspace {mark.workspace}, and this registry is at {mark.revision}: "
+            "it was restored from a backup, or is a copy",
+            "if this registry is the one that counts: `syncd target accept-restore`",
+        )
+
+
+def _digests(values: Mapping[Reference, str | SyncError], seal: Seal) -> Mapping[Reference, str]:
+    return {
+        reference: value.reason.value if isinstance(value, SyncError) else seal(value)
+        for reference, value in values.items()
+    }
+
+
+def _leftovers(prepared: Prepared, batch: Sequence[Write]) -> tuple[Write, ...]:
+    """Empty writes for what an interrupted pass left and this one wouldn't touch: they clear up, and settle it."""
+    touched = {write.object for write in batch}
+    return tuple(
+        Write(name, prepared.observed.stamps.get(name), {}, frozenset())
+        for name in sorted(prepared.unsettled - touched - prepared.observed.unread.keys())
+    )
+
+
+def _settled(
+    part: Sequence[Write],
+    results: Mapping[str, Stamp | SyncError | None],
+    views: Mapping[Place, View | None],
+    observed: Observed,
+) -> tuple[Observed, frozenset[str]]:
+    """What the objects whose writes succeeded hold now, and which they are."""
+    done = {write.object: write for write in part if not isinstance(results[write.object], SyncError)}
+    stamps = {name: stamp for name in done if isinstance(stamp := results[name], Stamp)}
+    now: dict[Place, View] = {
+        place: view
+        for place, view in observed.views.items()
+        if place.object in stamps and place.key not in done[place.object].drop
+    }
+    for name in stamps:
+        for key in done[name].put:
+            view = views[Place(name, key)]
+            if view is not None:
+                now[Place(name, key)] = view
+    return Observed(now, stamps), frozenset(done)
+
+
+def _failed(part: Sequence[Write], results: Mapping[str, Stamp | SyncError | None]) -> Mapping[Place, SyncError]:
+    return {
+        place: error
+        for write in part
+        if isinstance(error := results[write.object], SyncError)
+        for place in write.places
+    }
+
+
+def _outcomes(prepared: Prepared, hold: Mapping[Place, SyncError], layout: Layout) -> Iterator[Outcome]:
+    actions = {change.place: _action(change) for change in prepared.plan.changes}
+    for place in sorted(prepared.goal.keys() | hold.keys()):
+        error = hold.get(place)
+        if error is not None:
+            yield Outcome(place, layout.item(place), "held", error)
+        elif place in actions or prepared.goal[place] is not None:
+            yield Outcome(place, layout.item(place), actions.get(place, "unchanged"))
+
+
+def _action(change: Change) -> str:
+    if change.before is None:
+        return "created"
+    return "deleted" if change.after is None else "updated"
