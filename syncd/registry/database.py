@@ -1,0 +1,174 @@
+"""Open a registry: engine, migrations, keys; and the two kinds of transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.fernet import MultiFernet
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from syncd.core.errors import FixError, Reason, SyncError, WaitError
+from syncd.registry import encryption
+from syncd.registry.tables import MIGRATIONS, meta
+
+_CANARY = ("meta", "canary")
+_SEAL = ("meta", "seal")
+
+
+@dataclass(frozen=True)
+class Registry:
+    """An open registry. `seal` gives keyed digests that stay the same for its whole life."""
+
+    engine: Engine = field(repr=False)
+    keys: encryption.Keys
+    cipher: MultiFernet = field(repr=False)
+    instance: str
+    seal: Callable[[str], str] = field(repr=False)
+    path: Path
+
+
+def create(url: str, keys: encryption.Keys) -> Registry:
+    """Make a registry, or open the one that is there. Raises SyncError."""
+    engine, path = _engine(url)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        # Before SQLite makes it with the umask's mode: views and messages are nobody else's business either.
+        path.touch(mode=0o600)
+    _migrate(engine)
+    with writing(engine) as connection:
+        if connection.execute(select(meta.c.value).where(meta.c.name == "instance")).first() is None:
+            cipher = keys.cipher
+            rows = {
+                "instance": uuid.uuid4().hex[:12],
+                "canary": encryption.encrypt(cipher, _CANARY, "canary"),
+                "seal": encryption.encrypt(cipher, _SEAL, encryption.new_seal_key()),
+            }
+            connection.execute(insert(meta), [{"name": name, "value": value} for name, value in rows.items()])
+    engine.dispose()
+    return open_registry(url, keys)
+
+
+def open_registry(url: str, keys: encryption.Keys) -> Registry:
+    """Open a registry; one of an older release is upgraded.
+
+    Raises FixError where there is none, where a newer release made it, or where the keys aren't its own.
+    """
+    engine, path = _engine(url)
+    if not path.exists():
+        raise FixError(Reason.NOT_FOUND, str(path), "there is no registry here", "make one with `syncd init`")
+    if _version(engine) != MIGRATIONS[-1]:
+        _migrate(engine)
+    with reading(engine) as connection:
+        rows = {row.name: row.value for row in connection.execute(select(meta))}
+    if not {"instance", "canary", "seal"} <= rows.keys():
+        raise FixError(Reason.NOT_FOUND, str(path), "this registry was never finished", "run `syncd init` again")
+    cipher = keys.cipher
+    encryption.decrypt(cipher, _CANARY, rows["canary"], keys.source)
+    seal = encryption.seal_with(encryption.decrypt(cipher, _SEAL, rows["seal"], keys.source))
+    return Registry(engine, keys, cipher, rows["instance"], seal, path)
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One consistent state, whatever others write meanwhile. Raises WaitError where the database can't be had."""
+    with _boundary(engine), engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        yield connection
+        connection.rollback()
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """All or nothing. Raises WaitError where the database can't be had."""
+    with _boundary(engine), engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
+        connection.commit()
+
+
+def _engine(url: str) -> tuple[Engine, Path]:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise FixError(Reason.INVALID_SETTINGS, "SYNCD_REGISTRY", "is no database URL") from None
+    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+        raise FixError(
+            Reason.INVALID_SETTINGS,
+            "SYNCD_REGISTRY",
+            f"names {parsed.get_backend_name()}, and this release keeps its registry in a SQLite file",
+            "give it as sqlite:////absolute/path/registry.db",
+        )
+    engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: object, record: object) -> None:
+        # The driver would otherwise begin and commit by rules of its own.
+        connection.isolation_level = None  # type: ignore[attr-defined]  # the DBAPI's connection has no type here
+        cursor = connection.cursor()  # type: ignore[attr-defined]  # as above
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute("PRAGMA synchronous=NORMAL")
+        cursor.close()
+
+    return engine, Path(parsed.database)
+
+
+def _version(engine: Engine) -> str | None:
+    with reading(engine) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            if inspect(connection).has_table("meta"):
+                raise FixError(Reason.NOT_FOUND, str(engine.url.database), "is no registry of syncd")
+            return None
+        version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    if version not in MIGRATIONS:
+        raise FixError(
+            Reason.NEWER_REGISTRY,
+            str(engine.url.database),
+            "was written by a newer release",
+            "upgrade airflow-shared-connections, or give it a registry of its own",
+        )
+    return str(version)
+
+
+def _migrate(engine: Engine) -> None:
+    if _version(engine) == MIGRATIONS[-1]:
+        return
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("path_separator", "os")
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@contextmanager
+def _boundary(engine: Engine) -> Iterator[None]:
+    """The one place where the database's errors become ours: they carry statements and values."""
+    failure: SyncError | None = None
+    try:
+        yield
+    except DBAPIError as error:
+        problem = type(error.orig).__name__ if error.orig is not None else type(error).__name__
+        if "lock" in str(error.orig) or "busy" in str(error.orig):
+            failure = WaitError(Reason.BUSY, _name(engine), "the registry is locked by another process", "try again")
+        elif "not a database" in str(error.orig) or "malformed" in str(error.orig):
+            failure = FixError(Reason.UNAVAILABLE, _name(engine), "is damaged, or no SQLite database", "restore it")
+        else:
+            failure = WaitError(Reason.UNAVAILABLE, _name(engine), f"the registry can't be used ({problem})")
+    except SQLAlchemyError as error:
+        failure = WaitError(Reason.UNAVAILABLE, _name(engine), f"the registry can't be used ({type(error).__name__})")
+    if failure is not None:
+        raise failure
+
+
+def _name(engine: Engine) -> str:
+    return str(engine.url.database)

@@ -1,0 +1,213 @@
+"""What lies in each target, as far as this registry knows: views and stamps, intents, digests. Never a value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, insert, select
+
+from syncd.core.documents import Mark, Observed, Place, Stamp, View, read_mark
+from syncd.core.model import Reference
+from syncd.core.outcome import Outcome
+from syncd.registry import status, tables
+from syncd.registry.database import Registry, reading, writing
+from syncd.registry.lease import Lease
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Record:
+    """One workspace's share, as `syncd.core.ports.Record` has it. Without a lease it can only be read."""
+
+    registry: Registry
+    workspace: str
+    lease: Lease | None = None
+
+    def observed(self, target: str, objects: Collection[str]) -> Observed:
+        stamps: dict[str, Stamp] = {}
+        views: dict[Place, View] = {}
+        parse = _Views()
+        with reading(self.registry.engine) as connection:
+            for row in self._rows(connection, tables.objects, target, objects):
+                stamps[row.object] = Stamp(None if row.mark is None else read_mark(json.loads(row.mark)), row.version)
+            for row in self._rows(connection, tables.documents, target, objects):
+                views[Place(row.object, row.key)] = parse(row.view)
+        return Observed(views, stamps)
+
+    def counts(self, target: str) -> Mapping[str, int]:
+        table = tables.statuses
+        query = (
+            select(table.c.deployment, func.count())
+            .where(self._at(table, target), table.c.last_success.is_not(None))
+            .group_by(table.c.deployment)
+        )
+        with reading(self.registry.engine) as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+    def unsettled(self, target: str) -> frozenset[str]:
+        return frozenset(self._column(tables.intents, target, "object"))
+
+    def adopted(self, target: str) -> Mapping[str, str]:
+        table = tables.adoptions
+        with reading(self.registry.engine) as connection:
+            query = select(table.c.object, table.c.version).where(self._at(table, target))
+            return {row.object: row.version for row in connection.execute(query)}
+
+    def adopt(self, target: str, versions: Mapping[str, str]) -> None:
+        """Count these objects as ours, as long as they are at these versions."""
+        with writing(self.registry.engine) as connection:
+            self._forget(connection, tables.adoptions, target, versions)
+            self._insert(
+                connection,
+                tables.adoptions,
+                target,
+                ({"object": name, "version": version} for name, version in versions.items()),
+            )
+
+    def replace(self, target: str, observed: Observed) -> None:
+        known = self.observed(target, observed.stamps.keys())
+        changed = {name for name, stamp in observed.stamps.items() if known.stamps.get(name) != stamp}
+        changed |= {place.object for place, view in observed.views.items() if known.views.get(place) != view}
+        gone = set(self._column(tables.objects, target, "object")) - observed.stamps.keys() - observed.unread.keys()
+        if changed or gone:
+            with writing(self.registry.engine) as connection:
+                self._put(connection, target, observed, frozenset(changed | gone))
+
+    def intend(self, target: str, objects: Collection[str]) -> None:
+        with self._leased() as connection:
+            self._forget(connection, tables.intents, target, objects)
+            self._insert(connection, tables.intents, target, ({"object": name} for name in objects))
+
+    def settle(self, target: str, observed: Observed, objects: frozenset[str]) -> None:
+        with writing(self.registry.engine) as connection:
+            self._put(connection, target, observed, objects)
+            self._forget(connection, tables.intents, target, objects)
+            self._forget(connection, tables.adoptions, target, objects)
+
+    def conclude(
+        self,
+        target: str,
+        revision: int,
+        outcomes: Sequence[Outcome],
+        digests: Mapping[Reference, str],
+        now: str,
+        *,
+        whole: bool,
+    ) -> None:
+        with writing(self.registry.engine) as connection:
+            status.keep(connection, self.workspace, target, outcomes, now, whole=whole)
+            self._forget(connection, tables.digests, target, [str(reference) for reference in digests], whole=whole)
+            self._insert(
+                connection,
+                tables.digests,
+                target,
+                ({"reference": str(reference), "digest": digest} for reference, digest in digests.items()),
+            )
+            done = all(outcome.error is None for outcome in outcomes)
+            status.passed(connection, self.workspace, target, revision if done else None, now)
+
+    def digests(self, target: str) -> Mapping[Reference, str]:
+        """Of each reference that the last passes read."""
+        table = tables.digests
+        with reading(self.registry.engine) as connection:
+            query = select(table.c.reference, table.c.digest).where(self._at(table, target))
+            return {Reference.parse(row.reference): row.digest for row in connection.execute(query)}
+
+    def _leased(self) -> Any:
+        if self.lease is None:
+            raise RuntimeError("a record without a lease can't be written")
+        self.lease.check()
+        return writing(self.registry.engine)
+
+    def _put(self, connection: Connection, target: str, observed: Observed, objects: frozenset[str]) -> None:
+        self._forget(connection, tables.documents, target, objects)
+        self._forget(connection, tables.objects, target, objects)
+        marks = _Marks()
+        stamps = (
+            {"object": name, "mark": marks(stamp.mark), "version": stamp.version}
+            for name, stamp in observed.stamps.items()
+            if name in objects
+        )
+        self._insert(connection, tables.objects, target, stamps)
+        texts = _Texts()
+        views = (
+            {"object": place.object, "key": place.key, "view": texts(view)}
+            for place, view in observed.views.items()
+            if place.object in objects
+        )
+        self._insert(connection, tables.documents, target, views)
+
+    def _insert(self, connection: Connection, table: Table, target: str, rows: Iterable[dict[str, Any]]) -> None:
+        filled = [{"workspace": self.workspace, "target": target, **row} for row in rows]
+        if filled:
+            connection.execute(insert(table), filled)
+
+    def _forget(
+        self, connection: Connection, table: Table, target: str, names: Collection[str], *, whole: bool = False
+    ) -> None:
+        if whole:
+            connection.execute(delete(table).where(self._at(table, target)))
+        elif names:
+            column = list(table.primary_key.columns)[2]
+            query = delete(table).where(self._at(table, target), column == bindparam("_name"))
+            connection.execute(query, [{"_name": name} for name in names])
+
+    def _rows(self, connection: Connection, table: Table, target: str, objects: Collection[str]) -> Iterator[Any]:
+        query = select(table).where(self._at(table, target))
+        if len(objects) > _CHUNK:
+            wanted = frozenset(objects)
+            yield from (row for row in connection.execute(query) if row.object in wanted)
+        elif objects:
+            yield from connection.execute(query.where(table.c.object.in_(objects)))
+
+    def _column(self, table: Table, target: str, column: str) -> list[str]:
+        with reading(self.registry.engine) as connection:
+            return list(connection.execute(select(table.c[column]).where(self._at(table, target))).scalars())
+
+    def _at(self, table: Table, target: str) -> ColumnElement[bool]:
+        return and_(table.c.workspace == self.workspace, table.c.target == target)
+
+
+class _Views:
+    """Views from their text; alike ones are parsed once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, View] = {}
+
+    def __call__(self, text: str) -> View:
+        view = self._seen.get(text)
+        if view is None:
+            view = self._seen[text] = {tuple(leaf[:-1]): leaf[-1] for leaf in json.loads(text)}
+        return view
+
+
+class _Texts:
+    """Views as text; one that many places share is written out once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, tuple[View, str]] = {}
+
+    def __call__(self, view: View) -> str:
+        found = self._seen.get(id(view))
+        if found is None:
+            leaves = [[*path, leaf] for path, leaf in view.items()]
+            found = self._seen[id(view)] = (view, json.dumps(leaves, ensure_ascii=False))
+        return found[1]
+
+
+class _Marks:
+    """Marks as text; one pass writes one mark."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Mark, str] = {}
+
+    def __call__(self, mark: Mark | None) -> str | None:
+        if mark is None:
+            return None
+        if mark not in self._seen:
+            self._seen[mark] = json.dumps(mark._asdict())
+        return self._seen[mark]

@@ -1,0 +1,127 @@
+"""The status of each item and target, and how far each target is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
+
+from syncd.core.errors import Reason
+from syncd.core.model import Item
+from syncd.core.outcome import Outcome, Status, advance
+from syncd.registry import tables
+from syncd.registry.database import Registry, reading
+
+_KEY = ("deployment", "kind", "id")
+_FEW = 500
+
+
+class Pass(NamedTuple):
+    """How far a target is: wholly at `revision`, last looked at `at`, behind since then or not at all."""
+
+    revision: int
+    at: str
+    behind_since: str | None
+
+
+def statuses(
+    registry: Registry,
+    workspace: str,
+    target: str,
+    *,
+    deployments: Collection[str] = (),
+    ids: Collection[str] = (),
+) -> Mapping[Item, Status]:
+    """Of every item that a pass has dealt with; where any are named, at least those of these deployments and ids."""
+    with reading(registry.engine) as connection:
+        return _load(connection, workspace, target, deployments, ids)
+
+
+def last_pass(registry: Registry, workspace: str, target: str) -> Pass | None:
+    """None where no pass has ended yet."""
+    with reading(registry.engine) as connection:
+        return _last(connection, workspace, target)
+
+
+def targets(registry: Registry, workspace: str) -> tuple[str, ...]:
+    """Every target that a pass has ended at, named by a deployment now or not."""
+    table = tables.passes.c
+    with reading(registry.engine) as connection:
+        return tuple(connection.execute(select(table.target).where(table.workspace == workspace)).scalars())
+
+
+def keep(
+    connection: Connection, workspace: str, target: str, outcomes: Sequence[Outcome], now: str, *, whole: bool
+) -> None:
+    """Advance the status of each item with an outcome; with `whole`, forget those that have none."""
+    if not outcomes and not whole:
+        return
+    ids = () if whole else {outcome.item.id for outcome in outcomes if outcome.item is not None}
+    known = _load(connection, workspace, target, (), ids)
+    after: dict[Item, Status | None] = {
+        outcome.item: advance(known.get(outcome.item), outcome, now) for outcome in outcomes if outcome.item is not None
+    }
+    if whole:
+        after |= dict.fromkeys(known.keys() - after.keys())
+    changed = {item: status for item, status in after.items() if status != known.get(item)}
+    old = [item for item in changed if item in known]
+    table = tables.statuses
+    here = and_(table.c.workspace == workspace, table.c.target == target)
+    if old:
+        each = and_(here, *(table.c[name] == bindparam(f"_{name}") for name in _KEY))
+        connection.execute(
+            delete(table).where(each), [dict(zip(("_deployment", "_kind", "_id"), item, strict=True)) for item in old]
+        )
+    new = [
+        {
+            "workspace": workspace,
+            "target": target,
+            **item._asdict(),
+            "reason": status.reason.value,
+            "since": status.since,
+            "last_success": status.last_success,
+            "failures": status.failures,
+            "message": status.message,
+            "remedy": status.remedy,
+        }
+        for item, status in changed.items()
+        if status is not None
+    ]
+    if new:
+        connection.execute(insert(table), new)
+
+
+def passed(connection: Connection, workspace: str, target: str, revision: int | None, now: str) -> None:
+    """Note that a pass ended: wholly at this revision, or with None still where it was."""
+    before = _last(connection, workspace, target)
+    table = tables.passes
+    connection.execute(delete(table).where(table.c.workspace == workspace, table.c.target == target))
+    behind = None if revision is not None else (before.behind_since if before and before.behind_since else now)
+    reached = revision if revision is not None else (before.revision if before else 0)
+    connection.execute(
+        insert(table),
+        {"workspace": workspace, "target": target, "revision": reached, "at": now, "behind_since": behind},
+    )
+
+
+def _load(
+    connection: Connection, workspace: str, target: str, deployments: Collection[str], ids: Collection[str]
+) -> dict[Item, Status]:
+    table = tables.statuses
+    query = select(table).where(table.c.workspace == workspace, table.c.target == target)
+    if 0 < len(deployments) + len(ids) <= _FEW:
+        query = query.where(or_(table.c.deployment.in_(deployments), table.c.id.in_(ids)))
+    return {
+        Item(row.deployment, row.kind, row.id): Status(
+            Reason(row.reason), row.since, row.last_success, row.failures, row.message, row.remedy
+        )
+        for row in connection.execute(query)
+    }
+
+
+def _last(connection: Connection, workspace: str, target: str) -> Pass | None:
+    table = tables.passes.c
+    query = select(table.revision, table.at, table.behind_since)
+    row = connection.execute(query.where(table.workspace == workspace, table.target == target)).first()
+    return None if row is None else Pass(*row)
