@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -22,12 +22,14 @@ _OWN = ("SYNCD_*",)
 class Allowed:
     """What definitions may read through the daemon's eyes; nothing unless named.
 
-    `env` are patterns of names; `files` are files or folders; `never` are paths that stay unreadable all the same.
+    `env` are patterns of names; `files` are files or folders; `never` are paths that stay unreadable all the same;
+    `base` is the folder that a relative path begins at.
     """
 
     env: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     never: tuple[Path, ...] = ()
+    base: Path = Path("/")
 
 
 def read(
@@ -35,6 +37,19 @@ def read(
 ) -> Mapping[Reference, str | SyncError]:
     """The value of each, or why it can't be had. Raises nothing: one that can't be read blocks only who needs it."""
     return {reference: _SCHEMES[reference.scheme](reference, allowed, environ) for reference in references}
+
+
+def once(
+    allowed: Allowed, environ: Mapping[str, str]
+) -> Callable[[Collection[Reference]], Mapping[Reference, str | SyncError]]:
+    """A reader that asks for each reference once for as long as it is kept: a pass sees one state of each."""
+    known: dict[Reference, str | SyncError] = {}
+
+    def read_once(references: Collection[Reference]) -> Mapping[Reference, str | SyncError]:
+        known.update(read([one for one in references if one not in known], allowed, environ))
+        return {one: known[one] for one in references}
+
+    return read_once
 
 
 def _env(reference: Reference, allowed: Allowed, environ: Mapping[str, str]) -> str | SyncError:
@@ -52,9 +67,9 @@ def _env(reference: Reference, allowed: Allowed, environ: Mapping[str, str]) -> 
 def _file(reference: Reference, allowed: Allowed, environ: Mapping[str, str]) -> str | SyncError:
     try:
         # Links are resolved before the check, and the resolved path is what is read.
-        path = Path(reference.location).resolve(strict=True)
+        path = (allowed.base / reference.location).resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
-        path = Path(os.path.abspath(reference.location))  # noqa: PTH100  what isn't there can't be resolved strictly
+        path = Path(os.path.abspath(allowed.base / reference.location))  # noqa: PTH100  what isn't there can't be resolved strictly
     if not any(path.is_relative_to(file) for file in allowed.files) or any(
         path.is_relative_to(file) for file in allowed.never
     ):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import grp
 import hashlib
 import json
 import os
@@ -14,16 +15,48 @@ import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from pydantic import Field
 
 from syncd.core.documents import Mark, Observed, Place, Seal, Stamp, View, decode, encode, read_mark, view
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.layouts.airflow import AirflowFiles, file_value, found_document
 from syncd.core.layouts.layered import Layered, written_document
 from syncd.core.plan import Write
+from syncd.targets.settings import TargetSettings
 
 LAYOUTS = {"layered": Layered, "airflow": AirflowFiles}
 """The layouts that a directory holds, the default first."""
+
+
+class Settings(TargetSettings):
+    """type = "directory"."""
+
+    path: str = Field(min_length=1)
+    """The folder; it is made where only itself is missing."""
+
+    group: str | None = None
+    """Who may read: files 0640, folders 0750. None: nobody but the owner, 0600 and 0700."""
+
+
+def opened(name: str, settings: Settings, prefix: str, home: Path) -> DirectoryTarget:
+    """The target that these settings describe. Raises FixError for a group that the system doesn't know."""
+    try:
+        gid = None if settings.group is None else grp.getgrnam(settings.group).gr_gid
+    except KeyError:
+        raise FixError(
+            Reason.INVALID_SETTINGS, f"targets.{name}.group", "is no group of this system", "make it, or name another"
+        ) from None
+    layout = LAYOUTS[settings.layout or next(iter(LAYOUTS))](prefix)
+    return DirectoryTarget(name, layout, str(home / settings.path), gid)
+
+
+def extent(settings: Settings, prefix: str, home: Path) -> str:
+    """Where all that it writes lies: two targets whose extents are the same, or one in the other, overlap."""
+    return os.path.realpath(home / settings.path / prefix)
+
 
 _TEMPORARY = ".syncd~"
 """What is written before it has its name. No encoded id holds a `~`."""

@@ -1,0 +1,142 @@
+"""A pass over each target of a workspace: what the CLI, the daemon and the API all run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from syncd.core.documents import Mark, Observed
+from syncd.core.errors import FixError, SyncError
+from syncd.core.model import Workspace
+from syncd.core.outcome import Outcome
+from syncd.core.ports import Read, Target
+from syncd.installation import Installation
+from syncd.registry import status, workspaces
+from syncd.registry.database import Registry
+from syncd.registry.lease import Lease, lease
+from syncd.registry.record import Record
+from syncd.registry.scope import scope
+from syncd.sync import Prepared, carry_out, prepare
+
+Progress = Callable[[str, int, int], None]
+"""Told the target, how many writes are done, and of how many."""
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One target's: what was prepared and what became of it, or why it couldn't even be looked at."""
+
+    target: str
+    prepared: Prepared | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    error: SyncError | None = None
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What the passes over one workspace's targets have in common."""
+
+    installation: Installation
+    registry: Registry
+    workspace: Workspace
+    read: Read
+    overlaps: Mapping[tuple[str, str], FixError]
+    verify: bool
+
+
+def plan(
+    installation: Installation, registry: Registry, workspace: str, names: Collection[str], *, verify: bool
+) -> tuple[Pass, ...]:
+    """What a pass over each target would do; nothing is changed. No names: every target."""
+    shared = _shared(installation, registry, workspace, verify)
+    return tuple(_planned(shared, name) for name in names or _targets(shared))
+
+
+def sync(
+    installation: Installation,
+    registry: Registry,
+    workspace: str,
+    names: Collection[str],
+    *,
+    verify: bool,
+    wait: float,
+    now: str,
+    accept: str = "",
+    progress: Progress = lambda target, done, total: None,
+) -> tuple[Pass, ...]:
+    """A pass over each target, one dead target stopping no other. Raises WaitError where the lease can't be had.
+
+    `accept` is the digest of held deletes that a person has seen and wants.
+    """
+    with lease(registry.path, wait=wait) as taken:
+        shared = _shared(installation, registry, workspace, verify)
+        return tuple(_passed(shared, name, taken, now, accept, progress) for name in names or _targets(shared))
+
+
+def seen(installation: Installation, registry: Registry, workspace: str, name: str) -> Observed:
+    """What lies in a target now, read back whole."""
+    shared = _shared(installation, registry, workspace, True)
+    return _opened(shared, name).observe(None, registry.seal)
+
+
+def _shared(installation: Installation, registry: Registry, workspace: str, verify: bool) -> _Shared:
+    overlaps = installation.overlaps(workspaces.names(registry))
+    return _Shared(installation, registry, workspaces.load(registry, workspace), installation.read(), overlaps, verify)
+
+
+def _targets(shared: _Shared) -> tuple[str, ...]:
+    """Those that a deployment names, and those that still hold what a deployment had there."""
+    named = {name for deployment in shared.workspace.deployments.values() for name in deployment.targets}
+    return tuple(sorted(named.union(status.targets(shared.registry, shared.workspace.name))))
+
+
+def _planned(shared: _Shared, name: str) -> Pass:
+    try:
+        return Pass(name, _prepared(shared, _opened(shared, name), Record(shared.registry, shared.workspace.name), ""))
+    except SyncError as error:
+        return Pass(name, error=error)
+
+
+def _passed(shared: _Shared, name: str, taken: Lease, now: str, accept: str, progress: Progress) -> Pass:
+    prepared = None
+    try:
+        target = _opened(shared, name)
+        record = Record(shared.registry, shared.workspace.name, taken)
+        prepared = _prepared(shared, target, record, accept)
+        outcomes = carry_out(
+            prepared,
+            target,
+            record,
+            mark=_mark(shared, name),
+            seal=shared.registry.seal,
+            now=now,
+            progress=partial(progress, name),
+        )
+    except SyncError as error:
+        return Pass(name, prepared, error=error)
+    return Pass(name, prepared, outcomes)
+
+
+def _prepared(shared: _Shared, target: Target, record: Record, accept: str) -> Prepared:
+    return prepare(
+        shared.workspace,
+        target,
+        record,
+        shared.read,
+        mark=_mark(shared, target.name),
+        seal=shared.registry.seal,
+        scope=scope(shared.registry, shared.workspace, target.name, shared.read, verify=shared.verify),
+        accept=accept,
+    )
+
+
+def _opened(shared: _Shared, name: str) -> Target:
+    overlap = shared.overlaps.get((name, shared.workspace.name))
+    if overlap is not None:
+        raise overlap
+    return shared.installation.target(name, shared.workspace.name)
+
+
+def _mark(shared: _Shared, target: str) -> Mark:
+    return Mark(shared.registry.instance, shared.workspace.name, target, shared.workspace.revision)

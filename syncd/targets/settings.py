@@ -1,0 +1,22 @@
+"""What every `[targets.NAME]` of syncd.toml has in common."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from syncd.core.model import NAME
+
+
+class TargetSettings(BaseModel):
+    """A type adds its own fields, and is told by `type`. A relative path is relative to syncd.toml's folder."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
+
+    layout: str = ""
+    """How documents lie in it; empty: the type's default."""
+
+    prefix: str | None = Field(default=None, pattern=rf"^({NAME.pattern})$")
+    """Where a workspace's documents lie in it; None: at the workspace's name."""
+
+    workspaces: list[str] | None = None
+    """Which workspaces may name it; None: all."""
