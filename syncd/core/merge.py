@@ -83,9 +83,10 @@ def _patch(fields: dict[str, Any], patch: Mapping[str, Any], at: Path, layer: st
                 _forget(path, old, origin)
                 old = fields[name] = {}
                 origin[path] = layer
+            empty_since = origin.get(path, layer)
             _patch(old, value, path, layer, origin)
             if not old:
-                origin.setdefault(path, layer)
+                origin[path] = empty_since
         else:
             _forget(path, old, origin)
             if value is None:
