@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from syncd.core.canonical import text
 from syncd.core.merge import leaves
-from syncd.core.model import Definition, Fields, Key, Path, Reference, Workspace, dotted
+from syncd.core.model import Definition, Fields, Path, Reference, Workspace, dotted
 from syncd.core.secrets import MASK, is_secret, secret_paths
 
 
@@ -42,18 +42,13 @@ def _edits(before: Workspace, after: Workspace) -> Iterator[Edit]:
             if was.get(part) != will.get(part):
                 yield Edit(subject, part, was.get(part), will.get(part))
     for key in sorted(before.definitions.keys() | after.definitions.keys()):
-        subject = describe(key)
+        subject = str(key)
         leaves_before = {} if (old_ := before.definitions.get(key)) is None else _shown(old_)
         leaves_after = {} if (new_ := after.definitions.get(key)) is None else _shown(new_)
         for where in sorted(leaves_before.keys() | leaves_after.keys()):
             was_, will_ = leaves_before.get(where), leaves_after.get(where)
             if was_ != will_:
                 yield Edit(subject, where, was_ and was_[0], will_ and will_[0])
-
-
-def describe(key: Key) -> str:
-    """A definition as people call it."""
-    return f"{key.kind} {key.id}" + (f" (of {key.owner} alone)" if key.owner else "")
 
 
 def _shown(definition: Definition) -> Mapping[str, tuple[str, str]]:

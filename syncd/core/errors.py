@@ -72,5 +72,8 @@ class Problems(FixError):
         super().__init__(first.reason, first.subject, first.problem, first.remedy)
         self.errors = tuple(errors)
 
+    def __reduce__(self) -> tuple[type[Problems], tuple[tuple[SyncError, ...]]]:
+        return type(self), (self.errors,)
+
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)

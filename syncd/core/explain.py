@@ -15,10 +15,10 @@ from syncd.core.secrets import MASK, is_secret, secret_paths, sensitive
 
 @dataclass(frozen=True)
 class Shown:
-    """One field: its path, what may be shown of it, the layer it came from."""
+    """One field: its path, its value unless it is secret (then None), the layer it came from."""
 
     path: Path
-    value: str
+    value: Any
     layer: str
     secret: bool
     reference: str = ""
@@ -54,11 +54,37 @@ def explain(workspace: Workspace, item: Item) -> Explanation | None:
     return Explanation(item, "own" if definition.key.owner else "shared", fields, tuple(notes), moved(stack, secret))
 
 
+def news(before: Workspace, after: Workspace) -> tuple[str, ...]:
+    """The warnings that a change brings: those of `after` that `before` hadn't, each with whom it is about."""
+    return tuple(sorted(_all_moved(after) - _all_moved(before)))
+
+
+def _all_moved(workspace: Workspace) -> frozenset[str]:
+    found = set()
+    for key, definition in workspace.definitions.items():
+        if not any((*definition.environments.values(), *definition.links.values())):
+            continue
+        for name in workspace.deployments:
+            if definition.reaches(name):
+                stack = layers(definition, workspace.deployments[name])
+                fields = merge(stack).fields
+                secret = secret_paths(key.kind, key.id, fields, definition.secret_fields)
+                found |= {f"{key} in {name}: {warning}" for warning in moved(stack, secret)}
+    return frozenset(found)
+
+
 def shown(path: Path, value: object, layer: str, *, secret: bool) -> Shown:
     """A leaf as it may be shown: a secret by its mask, or by the reference that it is read from."""
     if isinstance(value, Reference):
-        return Shown(path, MASK, layer, secret=True, reference=str(value))
-    return Shown(path, MASK if secret else value if isinstance(value, str) else text(value), layer, secret)
+        return Shown(path, None, layer, secret=True, reference=str(value))
+    return Shown(path, None if secret else value, layer, secret)
+
+
+def displayed(one: Shown) -> str:
+    """A field's value as people see it: a secret's mask, and where it is read from."""
+    if one.secret:
+        return f"{MASK} from {one.reference}" if one.reference else MASK
+    return one.value if isinstance(one.value, str) and one.value else text(one.value)
 
 
 def moved(stack: Sequence[Layer], secret: frozenset[Path]) -> tuple[str, ...]:

@@ -60,6 +60,9 @@ class Key(NamedTuple):
     id: str
     owner: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}" + (f" of {self.owner} alone" if self.owner else "")
+
 
 @dataclass(frozen=True)
 class Kind:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from types import NoneType
 from typing import Any
 
 from syncd.core.model import KINDS, Path, Reference
@@ -47,18 +48,28 @@ def secret_paths(kind: str, id_: str, fields: Mapping[str, Any], declared: Itera
     """The secret leaves of these fields, each by its topmost path: all below it is secret too.
 
     Secret is: a kind's secret fields (`password`), a Reference, what stands in `extra` under a name that holds one
-    of Airflow's sensitive words, what is `declared`, and a variable whose own key holds such a word.
+    of Airflow's sensitive words, what is `declared`, and a variable whose own key holds such a word. So is what isn't
+    as the kind has it, as somebody may have put it into a target by hand: nobody knows what it holds.
     """
     found: set[Path] = set()
     declared = frozenset(declared)
     row = KINDS[kind]
     told_by_id = row.id_tells_secret and sensitive(id_)
     for name, value in fields.items():
-        if told_by_id or name in row.secret or (name,) in declared or isinstance(value, Reference):
+        told = told_by_id or name in row.secret or (name,) in declared
+        if told or not isinstance(value, _SHAPES.get(row.fields.get(name, ""), ())):
             found.add((name,))
         elif isinstance(value, Mapping):
             _search(value, (name,), declared, found)
     return frozenset(found)
+
+
+_SHAPES: Mapping[str, tuple[type, ...]] = {
+    "text": (str, NoneType),
+    "port": (int, NoneType),
+    "object": (Mapping, NoneType),
+}
+"""By a field's type; a Reference is none of them."""
 
 
 def is_secret(path: Path, secret: frozenset[Path]) -> bool:
