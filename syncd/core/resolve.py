@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from syncd.core.errors import FixError, Reason, SyncError
+from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.merge import Effective, Layer, leaves, merge, trim
 from syncd.core.model import (
     KINDS,
@@ -141,7 +141,7 @@ def fill(resolution: Resolution, values: Mapping[Reference, str | SyncError]) ->
         if isinstance(result, Resolved):
             resolved[item] = result
         else:
-            blocked[item] = type(result)(result.reason, str(item), f"{result.subject}: {result.problem}", result.remedy)
+            blocked[item] = _about(str(item), result)
     return replace(resolution, resolved=resolved, blocked=blocked)
 
 
@@ -197,7 +197,7 @@ def _fill(one: Resolved, values: Mapping[Reference, str | SyncError]) -> Resolve
     for path, reference in one.references:
         value = values[reference]
         if isinstance(value, SyncError):
-            return type(value)(value.reason, dotted(path), f"{value.subject}: {value.problem}", value.remedy)
+            return _about(dotted(path), value)
         try:
             put[path] = _held(KINDS[one.kind], path, value)
         except ValueError as error:
@@ -205,6 +205,11 @@ def _fill(one: Resolved, values: Mapping[Reference, str | SyncError]) -> Resolve
     if not put:
         return one
     return replace(one, layers=tuple(Layer(layer.name, _replaced(layer.fields, (), put)) for layer in one.layers))
+
+
+def _about(subject: str, error: SyncError) -> SyncError:
+    branch = WaitError if isinstance(error, WaitError) else FixError
+    return branch(error.reason, subject, f"{error.subject}: {error.problem}", error.remedy)
 
 
 def _held(kind: Kind, path: Path, text: str) -> str | int:

@@ -30,7 +30,10 @@ class AirflowFiles:
     def item(self, place: Place) -> Item | None:
         kind = _KIND_OF.get(place.object.rpartition("/")[2], "")
         deployment = self.deployment(place)
-        return Item(deployment, kind, place.key) if kind and deployment and KINDS[kind].valid_id(place.key) else None
+        if not kind or not deployment or not KINDS[kind].valid_id(place.key):
+            return None
+        item = Item(deployment, kind, place.key)
+        return item if self.home(item) == place else None
 
     def deployment(self, place: Place) -> str:
         start = folder(self.prefix, "")

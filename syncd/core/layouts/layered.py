@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from syncd.core import ids
 from syncd.core.documents import NAMEPLATE, Document, Documents, Observed, Place, Seal, View
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.layouts import removals
-from syncd.core.model import KINDS, Item
+from syncd.core.model import KINDS, Item, Path
 from syncd.core.resolve import Resolution, Resolved
 from syncd.core.secrets import secret_paths
 
@@ -69,7 +69,7 @@ class Layered:
         moved = {
             self.deployment(place)
             for place, document in goal.items()
-            if (document is None) == (place in observed.views)
+            if (document is None) == (place in observed.views) and place.object not in observed.unread
         }
         for deployment, items in resolution.linked.items():
             place = self.nameplate(deployment)
@@ -93,7 +93,7 @@ class Layered:
                 "give it a shorter id; capitals and special characters count twice or more",
             )
             for item in resolution.resolved
-            if len(item.id) * 2 > self.longest and len(ids.encode(item.id)) > self.longest
+            if len(ids.encode(item.id)) > self.longest
         }
 
 
@@ -120,20 +120,29 @@ def _revision(nameplate: View | None, otherwise: int) -> int:
 
 
 def written_document(item: Item | None, content: Mapping[str, Any]) -> Document:
-    """A document as it was found. What it says of its secrets may have been edited: the rule is applied as well."""
+    """A document as it was found. It may have been edited: the rule of what is secret is applied to what it says of
+    its secrets, and what isn't as we write it is a secret altogether."""
     layers, secrets = content.get("layers"), content.get("secrets")
-    if item is None or (layers is None and secrets is None):
-        return Document(content)
+    if item is None:
+        known = {name for name in _NAMEPLATE if isinstance(content.get(name), (str, int))}
+        return Document(content, _all_but(known, content))
     if not isinstance(layers, Mapping) or not all(isinstance(fields, Mapping) for fields in layers.values()):
-        return Document(content, frozenset({("layers",)}))
+        return Document(content, _all_but((), content))
     if not isinstance(secrets, list) or not all(isinstance(path, list) for path in secrets):
-        return Document(content, frozenset({("layers",), ("secrets",)}))
+        return Document(content, _all_but((), content))
     told = [tuple(map(str, path)) for path in secrets]
     return Document(
         content,
-        frozenset(
+        _all_but(("layers", "secrets"), content).union(
             ("layers", name, *path)
             for name, fields in layers.items()
             for path in secret_paths(item.kind, item.id, fields, told).union(told)
         ),
     )
+
+
+_NAMEPLATE = ("workspace", "deployment", "count", "revision")
+
+
+def _all_but(known: Collection[str], content: Mapping[str, Any]) -> frozenset[Path]:
+    return frozenset((name,) for name in content if name not in known)
