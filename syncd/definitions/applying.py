@@ -1,0 +1,58 @@
+"""What the files name, put onto a workspace: named parts are taken whole, the others stay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from syncd.core.checks import Finding, check
+from syncd.core.model import Definition, Deployment, Key, Path, Workspace
+from syncd.definitions.problems import Location, Problem, gathered
+from syncd.definitions.stored import keep
+
+_REGISTRY = Location("registry")
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """What files name: `environments` is None where none of them says it.
+
+    A field may hold `Stored.KEEP` until it is put onto a workspace. `locations` says where each part stands, by its
+    path as `core.checks` has it.
+    """
+
+    workspace: str
+    environments: tuple[str, ...] | None
+    deployments: Mapping[str, Deployment]
+    definitions: Mapping[Key, Definition] = field(repr=False)
+    locations: Mapping[Path, Location] = field(repr=False)
+
+    def onto(self, current: Workspace | None, *, prune: bool) -> Workspace:
+        """The workspace after applying, at the revision of `current`.
+
+        With `prune`, what no file names is removed. Raises Problems for a value to keep that isn't stored, and for
+        whatever the result can't hold, at its file and line; the subject of what no file names begins with `registry`.
+        """
+        current = current or Workspace(self.workspace)
+        findings: list[Finding] = []
+        stay = (
+            {} if prune else {key: one for key, one in current.definitions.items() if key.owner not in self.deployments}
+        )
+        named = {key: keep(one, current.definitions.get(key), findings) for key, one in self.definitions.items()}
+        workspace = Workspace(
+            name=self.workspace,
+            environments=current.environments if self.environments is None else self.environments,
+            deployments={**({} if prune else current.deployments), **self.deployments},
+            definitions={**stay, **named},
+            revision=current.revision,
+        )
+        findings += check(workspace)
+        if findings:
+            raise gathered(self._problem(finding) for finding in findings)
+        return workspace
+
+    def _problem(self, finding: Finding) -> Problem:
+        path = finding.path or ("workspace",)
+        starts = (path[:length] for length in range(len(path), 0, -1))
+        location = next((self.locations[start] for start in starts if start in self.locations), _REGISTRY)
+        return Problem(location, path, finding.problem, finding.remedy)
