@@ -80,7 +80,7 @@ def show_(
     from syncd.cli.session import start
 
     here = start(workspace).load()
-    definition = changes.definition(here, Key(kind, id_, owner))
+    definition = changes.find_definition(here, Key(kind, id_, owner))
     if output is Output.JSON:
         show.as_json(_document(here, definition))
         return
@@ -150,7 +150,7 @@ def update(
 
     session = start(workspace)
     key = Key(kind, id_, owner)
-    declared = changes.definition(session.load(), key).secret_fields
+    declared = changes.find_definition(session.load(), key).secret_fields
     given = assigned(kind, id_, fields, references, declared)
     removed = [field_path(kind, name) for name in unset or ()]
     if not given.values and not removed:
@@ -176,7 +176,7 @@ def delete(
 
     session = start(workspace)
     key = Key(kind, id_, owner)
-    linked = _links(session.load(), changes.definition(session.load(), key))
+    linked = _links(session.load(), changes.find_definition(session.load(), key))
     show.confirm(f"Delete {key}, linked to {linked or 'nothing'}?", yes=yes)
     _changed(session.change(lambda here: changes.delete_definition(here, key), f"{kind} {id_} deleted"), output)
 

@@ -185,7 +185,7 @@ def _assigned(workspace: str | None, key: Key, given: list[str] | None, referenc
     from syncd.cli.session import start
 
     # Looked up first, so that nobody is asked for the secret of a definition that isn't there.
-    declared = changes.definition(start(workspace).load(), key).secret_fields
+    declared = changes.find_definition(start(workspace).load(), key).secret_fields
     return assigned(key.kind, key.id, given, references, declared)
 
 

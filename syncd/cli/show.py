@@ -109,7 +109,12 @@ def confirm(question: str, *, yes: bool) -> None:
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """A bar per target on stderr, where somebody is watching."""
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=err, transient=True
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
     ) as bars:
         tasks: dict[str, Any] = {}
 

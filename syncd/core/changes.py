@@ -21,7 +21,7 @@ def add_definition(workspace: Workspace, definition: Definition) -> Workspace:
     if definition.key in workspace.definitions:
         raise _refused(str(definition.key), "is there already", "change it with update, or delete it first")
     if definition.key.owner:
-        _deployment(workspace, definition.key.owner)
+        find_deployment(workspace, definition.key.owner)
     return _with(workspace, definition)
 
 
@@ -29,21 +29,21 @@ def update_definition(
     workspace: Workspace, key: Key, values: Values, *, remove: Iterable[Path] = (), secret: Iterable[Path] = ()
 ) -> Workspace:
     """Set and remove fields of a definition's own layer; `secret` paths are secret from now on."""
-    one = definition(workspace, key)
+    one = find_definition(workspace, key)
     fields = put(dropped(one.fields, remove, str(key)), values)
     return _with(workspace, replace(one, fields=fields, secret_fields=one.secret_fields.union(secret)))
 
 
 def delete_definition(workspace: Workspace, key: Key) -> Workspace:
     """Without it, its links and its overrides."""
-    definition(workspace, key)
+    find_definition(workspace, key)
     return replace(workspace, definitions={k: one for k, one in workspace.definitions.items() if k != key})
 
 
 def link(workspace: Workspace, key: Key, deployment: str, values: Values, *, secret: Iterable[Path] = ()) -> Workspace:
     """Link it to a deployment, with these fields overridden there; what is overridden there already stays."""
-    one = definition(workspace, key)
-    _deployment(workspace, deployment)
+    one = find_definition(workspace, key)
+    find_deployment(workspace, deployment)
     if deployment in one.exclude:
         raise _refused(str(key), f"excludes {deployment}", f"`syncd exclude {deployment} {key.id} --off` first")
     links = {**one.links, deployment: put(one.links.get(deployment, {}), values)}
@@ -52,8 +52,8 @@ def link(workspace: Workspace, key: Key, deployment: str, values: Values, *, sec
 
 def unlink(workspace: Workspace, key: Key, deployment: str) -> Workspace:
     """Without an explicit link, and the overrides that it held."""
-    one = definition(workspace, key)
-    _deployment(workspace, deployment)
+    one = find_definition(workspace, key)
+    find_deployment(workspace, deployment)
     if deployment not in one.links:
         if one.reaches(deployment):
             raise _refused(
@@ -65,13 +65,13 @@ def unlink(workspace: Workspace, key: Key, deployment: str) -> Workspace:
 
 def link_all(workspace: Workspace, key: Key, *, on: bool) -> Workspace:
     """Link it to every deployment there is and will be, but the excluded; or only where it is linked explicitly."""
-    return _with(workspace, replace(definition(workspace, key), link_all=on))
+    return _with(workspace, replace(find_definition(workspace, key), link_all=on))
 
 
 def exclude(workspace: Workspace, key: Key, deployment: str, *, on: bool) -> Workspace:
     """Keep a deployment out of `link_all`, or let it in again."""
-    one = definition(workspace, key)
-    _deployment(workspace, deployment)
+    one = find_definition(workspace, key)
+    find_deployment(workspace, deployment)
     if on and deployment in one.links:
         raise _refused(str(key), f"is linked to {deployment} explicitly", f"`syncd unlink {deployment} {key.id}` first")
     if not on and deployment not in one.exclude:
@@ -91,7 +91,7 @@ def override(
     secret: Iterable[Path] = (),
 ) -> Workspace:
     """Set and remove fields of an override: an environment's, or a deployment's link's. Removed is inherited again."""
-    one = definition(workspace, key)
+    one = find_definition(workspace, key)
     secret_fields = one.secret_fields.union(secret)
     if environment:
         if environment not in workspace.environments:
@@ -101,7 +101,7 @@ def override(
         others = _without(one.environments, environment)
         patches = {**others, environment: new} if new else others
         return _with(workspace, replace(one, environments=patches, secret_fields=secret_fields))
-    _deployment(workspace, deployment)
+    find_deployment(workspace, deployment)
     if not one.reaches(deployment):
         raise _missing(str(key), f"isn't linked to {deployment}", f"`syncd link {deployment} {key.id}` first")
     old = one.links.get(deployment, {})
@@ -146,7 +146,7 @@ def update_deployment(
     workspace: Workspace, name: str, *, environment: str | None = None, targets: tuple[str, ...] | None = None
 ) -> Workspace:
     """In another environment, or with other targets; None is as it was."""
-    old = _deployment(workspace, name)
+    old = find_deployment(workspace, name)
     new = Deployment(
         name, old.environment if environment is None else environment, old.targets if targets is None else targets
     )
@@ -155,7 +155,7 @@ def update_deployment(
 
 def delete_deployment(workspace: Workspace, name: str) -> Workspace:
     """Without it, its own definitions, and every link, override and exclusion that names it."""
-    _deployment(workspace, name)
+    find_deployment(workspace, name)
     definitions = {
         key: replace(one, links=_without(one.links, name), exclude=one.exclude - {name})
         for key, one in workspace.definitions.items()
@@ -207,14 +207,15 @@ def _with(workspace: Workspace, definition: Definition) -> Workspace:
     return replace(workspace, definitions={**workspace.definitions, definition.key: definition})
 
 
-def definition(workspace: Workspace, key: Key) -> Definition:
+def find_definition(workspace: Workspace, key: Key) -> Definition:
     """The definition of a key."""
     if key not in workspace.definitions:
         raise _missing(str(key), f"isn't in workspace {workspace.name}", f"`syncd {key.kind} list` shows what is")
     return workspace.definitions[key]
 
 
-def _deployment(workspace: Workspace, name: str) -> Deployment:
+def find_deployment(workspace: Workspace, name: str) -> Deployment:
+    """The deployment of a name."""
     if name not in workspace.deployments:
         raise _missing(f"deployment {name}", f"isn't in workspace {workspace.name}", _known(workspace.deployments))
     return workspace.deployments[name]

@@ -1,0 +1,54 @@
+"""`syncd key add|rotate|retire`: what encrypts the secrets at rest."""
+
+from __future__ import annotations
+
+import typer
+
+from syncd.cli import show
+from syncd.cli.options import Output, OutputOption
+
+app = typer.Typer(
+    help="The registry's keys. To change the key: add, rotate, retire, and a copy of the key file kept safe.",
+    no_args_is_help=True,
+)
+
+
+@app.command()
+def add(output: OutputOption = Output.TABLE) -> None:
+    """Put a new key first in the key file: it encrypts from now on, the older ones still decrypt."""
+    from syncd.cli.session import opened
+    from syncd.registry import keys
+
+    _, registry = opened()
+    made = keys.add(registry)
+    _said(output, f"{len(made.texts)} keys in {made.source}; now `syncd key rotate`", {"keys": len(made.texts)})
+
+
+@app.command()
+def rotate(output: OutputOption = Output.TABLE) -> None:
+    """Encrypt everything anew with the first key."""
+    from syncd.cli.session import opened
+    from syncd.registry import keys
+
+    _, registry = opened()
+    with show.progress() as progress:
+        count = keys.rotate(registry, lambda done, total: progress("registry", done, total))
+    _said(output, f"{count} secrets encrypted anew; now `syncd key retire`", {"rotated": count})
+
+
+@app.command()
+def retire(output: OutputOption = Output.TABLE) -> None:
+    """Drop every key but the first; refused while anything still needs an older one."""
+    from syncd.cli.session import opened
+    from syncd.registry import keys
+
+    _, registry = opened()
+    count = keys.retire(registry)
+    _said(output, f"{count} keys retired", {"retired": count})
+
+
+def _said(output: Output, text: str, document: dict[str, int]) -> None:
+    if output is Output.JSON:
+        show.as_json(document)
+    else:
+        show.say(f"[green]✓[/green] {show.plain(text)}")
