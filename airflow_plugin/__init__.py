@@ -18,6 +18,10 @@ __all__ = ["SharedConnectionsBackend"]
 def __getattr__(name: str) -> Any:
     # Lazily, so that the provider's entry point can be read where Airflow isn't fully imported yet.
     if name == "SharedConnectionsBackend":
+        # Airflow first: while it is imported it makes the backends that are configured, and finds ours half imported
+        # where ours was what imported Airflow.
+        import airflow  # noqa: F401
+
         from airflow_plugin.backend import SharedConnectionsBackend
 
         return SharedConnectionsBackend

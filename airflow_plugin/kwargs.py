@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from syncd.core.checks import problems
@@ -12,8 +13,13 @@ from syncd.core.errors import FixError, Problems, Reason
 from syncd.core.layouts.lookup import Address
 from syncd.core.model import KINDS, NAME, NAME_LENGTH, Fields, dotted
 
+_NAMES = ("workspace", "deployment", "prefix")
+_PATHS = ("path", "local_path")
 _OBJECTS = ("local", "next")
-_KNOWN = ("workspace", "deployment", "source", "path", "prefix", "local", "local_path", "next")
+_NEEDED = ("workspace", "deployment", "path")
+KNOWN = ("workspace", "deployment", "source", "path", "prefix", "local", "local_path", "next")
+"""The keys, in the order in which they are shown."""
+
 _SOURCES = ("directory",)
 
 
@@ -40,39 +46,37 @@ def parse(given: Mapping[str, Any]) -> Kwargs:
                 )
             ]
         )
-    found: list[FixError] = [
-        _problem(name, "no such key", f"known are {', '.join(_KNOWN)}") for name in given if name not in _KNOWN
+    found = [
+        _problem(name, "no such key", f"known are {', '.join(KNOWN)}") for name in sorted(given.keys() - set(KNOWN))
     ]
-    values = {name: _object(value, name, found) if name in _OBJECTS else value for name, value in given.items()}
-    found += [
-        _problem(name, "is missing", f'set "{name}"')
-        for name in ("workspace", "deployment", "path")
-        if not values.get(name)
-    ]
-    found += [
-        _problem(name, "isn't a text", "put it in quotes")
-        for name, value in values.items()
-        if name not in _OBJECTS and not isinstance(value, str)
-    ]
-    for name in ("workspace", "deployment"):
-        value = values.get(name)
-        if isinstance(value, str) and value and (len(value) > NAME_LENGTH or not NAME.fullmatch(value)):
-            found.append(_problem(name, "is no name", f"a name is a-z, 0-9 and -, at most {NAME_LENGTH} characters"))
-    if values.get("source", "directory") not in _SOURCES:
-        found.append(_problem("source", "is no source of this release", f"known are {', '.join(_SOURCES)}"))
-    local = _local(values.get("local", {}), found)
-    following = _next(values.get("next"), found)
+    texts = {name: value for name, value in given.items() if name in KNOWN and name not in _OBJECTS}
+    found += [_problem(name, "is missing", f'set "{name}"') for name in _NEEDED if texts.get(name, "") == ""]
+    for name, value in texts.items():
+        found += [_problem(name, *problem) for problem in _text_problems(name, value)]
+    local = _local(_object(given.get("local", {}), "local", found), found)
+    following = _next(_object(given.get("next", {}), "next", found), found)
     if found:
         raise Problems(found)
-    address = Address(values["workspace"], values["deployment"], values.get("prefix") or values["workspace"])
-    return Kwargs(address, values["path"].rstrip("/") or "/", local, values.get("local_path", ""), following)
+    address = Address(texts["workspace"], texts["deployment"], texts.get("prefix") or texts["workspace"])
+    return Kwargs(address, texts["path"].rstrip("/") or "/", local, texts.get("local_path", "").rstrip("/"), following)
 
 
-def _object(value: Any, name: str, found: list[FixError]) -> Any:
+def _text_problems(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, str):
+        yield "isn't a text", "put it in quotes"
+    elif name in _NAMES and value and (len(value) > NAME_LENGTH or not NAME.fullmatch(value)):
+        yield "is no name", f"a name is a-z, 0-9 and -, at most {NAME_LENGTH} characters"
+    elif name in _PATHS and value and not Path(value).is_absolute():
+        yield "is no absolute path", "Airflow's processes don't all run in the same folder"
+    elif name == "source" and value not in _SOURCES:
+        yield "is no source of this release", f"known are {', '.join(_SOURCES)}"
+
+
+def _object(value: Any, name: str, found: list[FixError]) -> Mapping[str, Any]:
     # AIRFLOW__SECRETS__BACKEND_KWARG__LOCAL and the like (Airflow 3.2) arrive as text.
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = json.loads(value or "{}")
         except ValueError:
             value = None
     if not isinstance(value, dict):
@@ -98,7 +102,7 @@ def _local(given: Mapping[str, Any], found: list[FixError]) -> Mapping[tuple[str
     return local
 
 
-def _next(given: Any, found: list[FixError]) -> tuple[str, Mapping[str, Any]] | None:
+def _next(given: Mapping[str, Any], found: list[FixError]) -> tuple[str, Mapping[str, Any]] | None:
     if not given:
         return None
     backend, kwargs = given.get("backend"), given.get("backend_kwargs", {})

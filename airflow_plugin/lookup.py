@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path as Folder
 from typing import Any
 
 from airflow_plugin import kwargs as settings
@@ -18,7 +19,7 @@ from syncd.core.airflow_form import TEXT
 from syncd.core.checks import problems
 from syncd.core.documents import Place
 from syncd.core.errors import FixError, Reason
-from syncd.core.layouts.lookup import lookup, read
+from syncd.core.layouts.lookup import Nameplate, count, lookup, nameplate, read
 from syncd.core.merge import Effective, Layer, leaves, merge
 from syncd.core.model import KINDS, Fields, Path, dotted
 from syncd.core.secrets import is_secret, secret_paths
@@ -26,19 +27,25 @@ from syncd.sources.directory import DirectorySource
 
 
 class Lookup:
-    """One configuration: its source, and what was rendered from documents that haven't changed since."""
+    """One configuration: its source, and what was rendered from documents that haven't changed since.
+
+    Safe under threads: what two of them make at once is the same, and one of the two is kept.
+    """
 
     def __init__(self, given: settings.Kwargs) -> None:
         self.settings = given
         self.source = DirectorySource(given.path)
         self._local = DirectorySource(given.local_path) if given.local_path else None
         self._rendered: dict[tuple[str, str], tuple[Any, Any, str]] = {}
-        self._following: Any = None
+        self._following: dict[type | None, Any] = {}
 
     def find(self, kind: str, id_: str) -> str | None:
         """What Airflow gets for an id; None where it isn't linked. Raises SyncError for anything else."""
+        if not isinstance(id_, str):  # a DAG may ask for anything
+            return None
         envelope = lookup(self.source.get, self.settings.address, kind, id_)
         if envelope is None:
+            self._rendered.pop((kind, id_), None)
             return None
         patch = self._local_file(kind, id_)
         rendered = self._rendered.get((kind, id_))
@@ -51,22 +58,26 @@ class Lookup:
         envelope = lookup(self.source.get, self.settings.address, kind, id_)
         return None if envelope is None else self._layers(kind, id_, envelope, self._local_file(kind, id_))
 
-    def following(self) -> Any:
-        """The backend that `next` names, made at its first use; None without one."""
-        if self._following is None and self.settings.next is not None:
-            name, kwargs = self.settings.next
-            module, _, attribute = name.rpartition(".")
-            self._following = getattr(importlib.import_module(module), attribute)(**kwargs)
-        return self._following
+    def nameplate(self) -> Nameplate:
+        """The deployment's nameplate. Raises SyncError where it can't be had."""
+        return nameplate(self.source.get, self.settings.address)
+
+    def count(self, plate: Nameplate) -> int:
+        """How many documents lie there, whatever the nameplate says. Raises SyncError."""
+        return count(self.source.names, self.settings.address, plate)
+
+    def following(self, connection_class: type | None) -> Any:
+        """The backend that `next` names, made at its first use; None without one. Raises FixError."""
+        if self.settings.next is None:
+            return None
+        if connection_class not in self._following:
+            self._following[connection_class] = _made(*self.settings.next, connection_class)
+        return self._following[connection_class]
 
     def _render(self, kind: str, id_: str, envelope: Mapping[str, Any], patch: Fields | None) -> str:
         layers, secret = self._layers(kind, id_, envelope, patch)
         effective = merge(layers)
-        required = KINDS[kind]
-        if required.required not in effective.fields:
-            raise FixError(
-                Reason.INVALID_DEFINITION, f"{kind} {id_}", f"has no {required.required}", "look at the local layer"
-            )
+        _check(kind, id_, effective)
         mask(_masked(kind, effective, secret))
         return TEXT[kind](effective.fields)
 
@@ -74,33 +85,63 @@ class Lookup:
         self, kind: str, id_: str, envelope: Mapping[str, Any], patch: Fields | None
     ) -> tuple[tuple[Layer, ...], frozenset[Path]]:
         found = read(envelope, f"{kind} {id_}")
-        local = [fields for fields in (patch, self.settings.local.get((kind, id_))) if fields is not None]
-        secret = found.secret.union(*(secret_paths(kind, id_, fields) for fields in local))
-        return found.layers + tuple(Layer("local", fields) for fields in local), secret
+        local = (patch, self.settings.local.get((kind, id_)))
+        layers = found.layers + tuple(Layer("local", fields) for fields in local if fields is not None)
+        # The rule is applied again: the document may have been edited.
+        return layers, found.secret.union(*(secret_paths(kind, id_, layer.fields) for layer in layers))
 
     def _local_file(self, kind: str, id_: str) -> Fields | None:
         if self._local is None:
             return None
         place = Place(f"{KINDS[kind].plural}/{ids.encode(id_)}.json")
         fields = self._local.get(place)
+        if fields is None and not Folder(self._local.root).is_dir():
+            raise FixError(Reason.INVALID_SETTINGS, "backend_kwargs: local_path", "is no folder that can be read here")
         for path, problem in problems(kind, fields or {}):
             raise FixError(Reason.INVALID_DEFINITION, self._local.path(place), f"{dotted(path)}: {problem}")
         return fields
 
 
-def _masked(kind: str, effective: Effective, secret: frozenset[Path]) -> Iterator[str]:
+def _check(kind: str, id_: str, effective: Effective) -> None:
+    """Whatever Airflow's constructor would choke on, with a message that holds the value, is found here."""
+    row = KINDS[kind]
+    for path, problem in problems(kind, effective.fields):
+        raise FixError(
+            Reason.INVALID_DOCUMENT, f"{kind} {id_}", f"{dotted(path)}: {problem}", "let `syncd sync` write it again"
+        )
+    required = effective.fields.get(row.required)
+    if required is None or (not required and not row.required_may_be_empty):
+        raise FixError(Reason.INVALID_DEFINITION, f"{kind} {id_}", f"has no {row.required}", "look at the local layer")
+
+
+def _masked(kind: str, effective: Effective, secret: frozenset[Path]) -> Iterator[Any]:
     # Airflow masks a connection's password by itself, and in `extra` only what stands under a telling name.
     for path, value in leaves(effective.fields):
-        if path[0] not in KINDS[kind].secret and is_secret(path, secret) and isinstance(value, str):
+        if path[0] not in KINDS[kind].secret and is_secret(path, secret):
             yield value
+
+
+def _made(backend: str, kwargs: Mapping[str, Any], connection_class: type | None) -> Any:
+    module, _, name = backend.rpartition(".")
+    try:
+        following = getattr(importlib.import_module(module), name)(**kwargs)
+    except Exception as error:  # noqa: BLE001  another's backend may raise anything, and its message may hold a value
+        problem = f"{backend} can't be made: {type(error).__name__}"
+    else:
+        if connection_class is not None and hasattr(following, "_set_connection_class"):
+            following._set_connection_class(connection_class)  # noqa: SLF001  as Airflow itself does
+        return following
+    raise FixError(Reason.INVALID_SETTINGS, "backend_kwargs: next", problem, "try it as `backend` by itself")
 
 
 _lookups: dict[str, Lookup] = {}
 
 
-def for_kwargs(given: Mapping[str, Any]) -> Lookup:
-    """The lookup of a configuration, shared by all backend objects of this process. Raises Problems."""
-    key = repr(given)
+def for_kwargs(key: str, given: Mapping[str, Any]) -> Lookup:
+    """The lookup of a configuration, shared by all backend objects of this process with the same key.
+
+    Raises Problems.
+    """
     found = _lookups.get(key)
     if found is None:
         found = _lookups[key] = Lookup(settings.parse(given))

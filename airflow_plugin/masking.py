@@ -3,22 +3,51 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
 
 _MASKERS = ("airflow.sdk.log", "airflow._shared.secrets_masker", "airflow.utils.log.secrets_masker")
 """The Task SDK's (Airflow 3.0), which tells the supervisor too; the core's (3.1); Airflow 2's."""
 
+_SHORTEST = 5
+"""Characters of a text that is masked although nobody wrote it so: shorter ones stand in any log by chance."""
 
-def mask(secrets: Iterable[str]) -> None:
-    """Mask these texts in every log of this process. Never raises: a masker that can't be reached fails no lookup."""
-    secrets = [secret for secret in secrets if secret]
-    for name in _MASKERS if secrets else ():
+
+def mask(secrets: Iterable[Any]) -> None:
+    """Mask these values in every log of this process. Never raises: a masker that can't be reached fails no lookup."""
+    texts = sorted({form for secret in secrets for text in _texts(secret) for form in _forms(text)})
+    for name in _MASKERS if texts else ():
         try:
             mask_secret = importlib.import_module(name).mask_secret
         except (ImportError, AttributeError):
             continue
-        for secret in secrets:
+        for text in texts:
             try:
-                mask_secret(secret)
+                mask_secret(text)
             except Exception:  # noqa: BLE001, S112  in a triggerer's event loop the message to the supervisor may fail
                 continue
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in a value: itself, or whatever its lists and objects hold."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for child in value.values():
+            yield from _texts(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _texts(child)
+    elif not isinstance(value, bool) and len(str(value)) >= _SHORTEST:
+        yield str(value)
+
+
+def _forms(text: str) -> Iterator[str]:
+    """A text as it may stand in a log: as it is, line by line, inside JSON, inside a URI."""
+    if text:
+        yield text
+    escaped = (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], quote(text, safe=""))
+    lines = (line.strip() for line in text.splitlines())
+    yield from (form for form in (*escaped, *lines) if len(form) >= _SHORTEST)

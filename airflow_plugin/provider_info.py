@@ -11,5 +11,5 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-shared-connections",
         "name": "Shared Connections",
         "description": "Define a connection once, link it to deployments, override a field where one differs.",
-        "secrets-backends": ["airflow_plugin.backend.SharedConnectionsBackend"],
+        "secrets-backends": ["airflow_plugin.SharedConnectionsBackend"],
     }

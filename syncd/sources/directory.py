@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from syncd.core.documents import Place
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 
+_TICK = 20_000_000
+"""Nanoseconds: two ticks of the slowest kernel clock. Two changes within one leave a file with the same times."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A file as it was read. `version` is None where it had changed so lately that its times can't tell."""
+
+    version: tuple[int, ...] | None
+    content: bytes = field(repr=False)
+    envelope: Mapping[str, Any] = field(repr=False)
+
 
 class DirectorySource:
     """Files below a root. Each is checked with one `stat` per read, and read again only where it changed.
 
-    The kubelet's `..data` links are followed; a link that leads out of the root is refused.
+    The kubelet's `..data` links are followed; a link that leads out of the root is refused. Safe under threads.
     """
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self._seen: dict[str, tuple[tuple[int, ...], Mapping[str, Any]]] = {}
+        self._seen: dict[str, _Seen] = {}
 
     def path(self, place: Place) -> str:
         """The file of a place."""
@@ -30,45 +46,83 @@ class DirectorySource:
         try:
             version = _version(os.stat(path))
             seen = self._seen.get(path)
-            if seen is not None and seen[0] == version:
-                return seen[1]
-            version, envelope = self._load(path)
-        except (FileNotFoundError, NotADirectoryError):
-            self._seen.pop(path, None)
-            return None
+            if seen is None or seen.version != version:
+                seen = self._read(path, seen)
         except OSError as error:
-            raise _unreadable(path, error) from None
-        if envelope is None:
+            self._seen.pop(path, None)
+            if error.errno not in _ABSENT:
+                raise _unreadable(path, error) from None
+            self._refuse_broken_link(path)
+            return None
+        if seen is None:
             raise FixError(Reason.INVALID_DOCUMENT, path, "is no JSON object", "let `syncd sync` write it again")
-        self._seen[path] = (version, envelope)
-        return envelope
+        self._seen[path] = seen
+        return seen.envelope
 
-    def _load(self, path: str) -> tuple[tuple[int, ...], Mapping[str, Any] | None]:
+    def names(self, folder: str) -> tuple[str, ...]:
+        """What lies in a folder; nothing where it isn't there."""
+        try:
+            return tuple(sorted(os.listdir(self.path(Place(folder)))))
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise _unreadable(self.path(Place(folder)), error) from None
+
+    def _read(self, path: str, before: _Seen | None) -> _Seen | None:
+        """The file, None where it is no JSON object: raised about elsewhere, where no frame holds the content."""
+        self._refuse_way_out(path)
+        with open(path, "rb", opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise FixError(Reason.INVALID_DOCUMENT, path, "is no plain file", "move it away")
+            content = file.read()
+        settled = time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _TICK
+        version = _version(status) if settled else None
+        if before is not None and before.content == content:
+            return _Seen(version, before.content, before.envelope)
+        envelope = _parsed(content)
+        return None if envelope is None else _Seen(version, content, envelope)
+
+    def _refuse_way_out(self, path: str) -> None:
         if not os.path.realpath(path).startswith(os.path.realpath(self.root).rstrip("/") + "/"):
             raise FixError(
                 Reason.ACCESS_DENIED, path, f"is a link that leads out of {self.root}", "put the file itself there"
             )
-        with open(path, "rb") as file:
-            version = _version(os.fstat(file.fileno()))
-            return version, _parsed(file.read())
+
+    def _refuse_broken_link(self, path: str) -> None:
+        # Behind a link may be what isn't mounted now. Only the kubelet's links may lead nowhere, for a moment.
+        while len(path) > len(self.root) and not os.path.lexists(path):
+            path = os.path.dirname(path)
+        if len(path) > len(self.root) and os.path.islink(path):
+            self._refuse_way_out(path)
+
+
+_ABSENT = (errno.ENOENT, errno.ENAMETOOLONG)
+"""Not there, or can't be: no file has a name that is too long."""
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe would wait for its writer
 
 
 def _parsed(content: bytes) -> Mapping[str, Any] | None:
-    # Returns instead of raising, so that no traceback holds a frame with the content in its locals.
     try:
         value = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
-def _version(stat: os.stat_result) -> tuple[int, ...]:
-    return (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_size, stat.st_dev)
+def _version(status: os.stat_result) -> tuple[int, ...]:
+    return (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size, status.st_dev)
 
 
 def _unreadable(path: str, error: OSError) -> SyncError:
     if isinstance(error, PermissionError):
         return FixError(
-            Reason.ACCESS_DENIED, path, "can't be read by this user", "see `group` of the target in syncd.toml"
+            Reason.ACCESS_DENIED,
+            path,
+            "can't be read by this user",
+            "see `group` of the target in syncd.toml, or the mode of the mount",
         )
     return WaitError(Reason.UNAVAILABLE, path, f"can't be read: {os.strerror(error.errno or 0)}")

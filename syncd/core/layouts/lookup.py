@@ -5,19 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from syncd.core import ids
 from syncd.core.documents import NAMEPLATE, Place, decode
 from syncd.core.errors import FixError, Reason
-from syncd.core.layouts.layered import Layered
+from syncd.core.layouts.layered import Layered, folder
 from syncd.core.merge import LAYERS, Layer
 from syncd.core.model import KINDS, Item, Path
 
 Get = Callable[[Place], "Mapping[str, Any] | None"]
 """A source's `get`: the envelope at a place, None where there is none; anything else raises SyncError."""
+
+Names = Callable[[str], Iterable[str]]
+"""What lies in a folder; nothing where it isn't there."""
 
 
 class Address(NamedTuple):
@@ -72,7 +75,19 @@ def home(address: Address, plate: Nameplate, kind: str, id_: str) -> Place:
 
 def lookup(get: Get, address: Address, kind: str, id_: str) -> Mapping[str, Any] | None:
     """The envelope that lies for an id; None where it is truly not linked. Raises SyncError for anything else."""
-    return get(home(address, nameplate(get, address), kind, id_))
+    plate = nameplate(get, address)
+    # An id that no definition can have would lead anywhere: the empty one to the folder itself.
+    return get(home(address, plate, kind, id_)) if KINDS[kind].valid_id(id_) else None
+
+
+def count(names: Names, address: Address, plate: Nameplate) -> int:
+    """How many documents lie beside a nameplate."""
+    layout, at = Layered(address.prefix), folder(address.prefix, address.deployment)
+    if plate.flat:
+        found = [name.replace(".", "/", 1) for name in names("")]
+    else:
+        found = [f"{row.plural}/{name}" for row in KINDS.values() for name in names(f"{at}/{row.plural}")]
+    return sum(layout.item(Place(f"{at}/{name}")) is not None for name in found)
 
 
 def read(envelope: Mapping[str, Any], subject: str) -> Found:
