@@ -17,6 +17,9 @@ from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.registry import encryption
 from syncd.registry.tables import MIGRATIONS, meta
 
+ENCRYPTED = ("canary", "seal")
+"""The names in `meta` whose values are encrypted."""
+
 _CANARY = ("meta", "canary")
 _SEAL = ("meta", "seal")
 
@@ -31,6 +34,11 @@ class Registry:
     instance: str
     seal: Callable[[str], str] = field(repr=False)
     path: Path
+
+
+def exists(url: str) -> bool:
+    """Is there a registry, or anything else, where this URL points? Raises FixError for one that can't be."""
+    return _engine(url)[1].exists()
 
 
 def create(url: str, keys: encryption.Keys) -> Registry:
@@ -92,6 +100,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
         connection.commit()
 
 
+def truncate_log(engine: Engine) -> None:
+    """Bring the write-ahead log into the database and empty it, unless somebody is reading."""
+    with _boundary(engine), engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def _engine(url: str) -> tuple[Engine, Path]:
     try:
         parsed = make_url(url)
@@ -113,7 +127,10 @@ def _engine(url: str) -> tuple[Engine, Path]:
         cursor = connection.cursor()  # type: ignore[attr-defined]  # as above
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.execute("PRAGMA synchronous=NORMAL")
+        # What a target holds must never be newer than what a power failure leaves of the registry.
+        cursor.execute("PRAGMA synchronous=FULL")
+        # What was encrypted with a key that is retired shall not stay in freed pages.
+        cursor.execute("PRAGMA secure_delete=ON")
         cursor.close()
 
     return engine, Path(parsed.database)

@@ -67,6 +67,7 @@ def write_keys(path: Path, texts: Sequence[str]) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    _flush_folder(path.parent)
 
 
 def encrypt(cipher: MultiFernet, at: Sequence[str], value: Any) -> str:
@@ -79,15 +80,18 @@ def decrypt(cipher: MultiFernet, at: Sequence[str], token: str, source: str) -> 
     try:
         content = json.loads(cipher.decrypt(token))
     except InvalidToken:
-        raise FixError(
-            Reason.WRONG_KEY,
-            source,
-            "holds no key that this registry was encrypted with",
-            "give the key file, or SYNCD_KEYS, that belongs to it",
-        ) from None
+        raise _no_key(source) from None
     if content["at"] != list(at):
         raise FixError(Reason.WRONG_KEY, "registry", f"a secret of {'/'.join(at)} was moved there from another place")
     return content["value"]
+
+
+def rotated(cipher: MultiFernet, token: str, source: str) -> str:
+    """The same, encrypted with the first key. Raises FixError where no key fits."""
+    try:
+        return cipher.rotate(token).decode()
+    except InvalidToken:
+        raise _no_key(source) from None
 
 
 def seal_with(key: str) -> Callable[[str], str]:
@@ -105,6 +109,15 @@ def new_seal_key() -> str:
     return secrets.token_hex(32)
 
 
+def _no_key(source: str) -> FixError:
+    return FixError(
+        Reason.WRONG_KEY,
+        source,
+        "holds no key that this registry was encrypted with",
+        "give the key file, or SYNCD_KEYS, that belongs to it",
+    )
+
+
 def _checked(keys: Keys) -> Keys:
     try:
         if keys.texts:
@@ -113,3 +126,12 @@ def _checked(keys: Keys) -> Keys:
     except ValueError:
         pass
     raise FixError(Reason.WRONG_KEY, keys.source, "holds no Fernet key, or something else beside it") from None
+
+
+def _flush_folder(folder: Path) -> None:
+    # Without it a power failure may bring the old file back, and what the new key encrypted since is lost.
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

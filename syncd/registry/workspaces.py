@@ -53,13 +53,10 @@ def load(registry: Registry, name: str, *, at: int | None = None) -> Workspace:
 
 def create(registry: Registry, name: str, *, who: str, now: str, environments: tuple[str, ...] = ()) -> Workspace:
     """A new workspace, empty but for its environments. Raises FixError where there is one of that name."""
+    if name in names(registry):
+        raise FixError(Reason.REFUSED, f"workspace {name}", "is there already")
     workspace = Workspace(name, environments)
-    _refuse_wrong(workspace)
-    with writing(registry.engine) as connection:
-        if _revision(connection, name) is not None:
-            raise FixError(Reason.REFUSED, f"workspace {name}", "is there already")
-        connection.execute(insert(tables.workspaces), {"name": name, "revision": 0})
-        return _save(connection, registry, Workspace(name), workspace, (who, now, "workspace created"), asked=True)
+    return save(registry, Workspace(name), workspace, who=who, now=now, why="workspace created")
 
 
 def save(
@@ -67,18 +64,21 @@ def save(
 ) -> Workspace:
     """Make `after` of `before` in one revision, and give it back with its number; where nothing differs, none is made.
 
+    Revision 0 of a workspace is that it isn't there yet.
     Raises Problems where `after` can't be, WaitError where the workspace is no longer what `before` says.
     """
     _refuse_wrong(after)
     with writing(registry.engine) as connection:
         current = _revision(connection, before.name)
-        if current != before.revision:
+        if (current or 0) != before.revision:
             raise WaitError(
                 Reason.CONFLICT,
                 f"workspace {before.name}",
-                f"is at revision {current}, and what you looked at was {before.revision}",
+                f"is at revision {current or 0}, and what you looked at was {before.revision}",
                 "run it again",
             )
+        if current is None:
+            connection.execute(insert(tables.workspaces), {"name": after.name, "revision": 0})
         return _save(connection, registry, before, after, (who, now, why), asked=asked)
 
 
