@@ -111,7 +111,7 @@ def carry_out(
         for start in range(0, len(batch), _BATCH):
             part = batch[start : start + _BATCH]
             record.intend(target.name, [write.object for write in part])
-            results = target.write(part, mark)
+            results = target.write(part, mark, seal)
             settled, objects = _settled(part, results, views, observed)
             record.settle(target.name, settled, objects)
             observed = observed.updated(settled, objects)

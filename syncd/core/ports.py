@@ -35,8 +35,10 @@ class Target(Protocol):
         never unreachable.
         """
 
-    def write(self, writes: Sequence[Write], mark: Mark) -> Mapping[str, Stamp | SyncError | None]:
+    def write(self, writes: Sequence[Write], mark: Mark, seal: Seal) -> Mapping[str, Stamp | SyncError | None]:
         """Carry out each write, whole or not at all, under this mark; an answer for each object, and never raises.
+
+        A version that a target makes from what an object holds is sealed, as views are: versions are kept, too.
 
         A Stamp: written. None: the object is gone (its last key was dropped, or it was gone already). An error: as
         it was before; Conflict where it isn't the version expected. Whatever else the object holds stays. Writing

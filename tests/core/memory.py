@@ -80,7 +80,7 @@ class MemoryTarget:
                 views[Place(name, key)] = view(self.document(Place(name, key)), seal)
         return Observed(views, stamps, unread)
 
-    def write(self, writes: Sequence[Write], mark: Mark) -> Mapping[str, Stamp | SyncError | None]:
+    def write(self, writes: Sequence[Write], mark: Mark, seal: Any) -> Mapping[str, Stamp | SyncError | None]:
         return {write.object: self._write(write, mark) for write in writes}
 
     def document(self, place: Place) -> Document:
@@ -174,5 +174,5 @@ def sync(
 ) -> Pass:
     """A pass, written."""
     one = plan(workspace, target, scope, given)
-    one.results = target.write(one.writes, MARK._replace(revision=workspace.revision))
+    one.results = target.write(one.writes, MARK._replace(revision=workspace.revision), seal)
     return one

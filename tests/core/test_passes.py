@@ -210,7 +210,7 @@ def test_an_object_that_was_changed_in_between_is_a_conflict(layout: Layout) -> 
     target = MemoryTarget(layout)
     one = plan(workspace_of("a"), target)
     sync(workspace_of("b"), target)
-    results = target.write(one.writes, MARK)
+    results = target.write(one.writes, MARK, seal)
     shared = results.keys() & target.objects.keys()
     assert {result.reason for result in results.values() if isinstance(result, FixError)} == {Reason.CONFLICT}
     assert shared

@@ -69,11 +69,17 @@ def file_value(place: Place, document: Document) -> Any:
     return document.content["value"] if _kind(place) == "variable" else document.content
 
 
-def found_document(place: Place, value: Any, secrets: Iterable[Path]) -> Document:
-    """The inverse of `file_value`. The rule of what is secret is applied again: the file may have been edited."""
+def found_document(place: Place, value: Any, secrets: Iterable[Path] | None) -> Document:
+    """The inverse of `file_value`. The rule of what is secret is applied again: the file may have been edited.
+
+    None is for nobody knows: then all of it is secret.
+    """
     kind = _kind(place)
     content = {"value": value} if kind == "variable" or not isinstance(value, Mapping) else value
-    return Document(content, secret_paths(kind, place.key, content, secrets).union(secrets))
+    if secrets is None:
+        return Document(content, frozenset((name,) for name in content))
+    told = frozenset(secrets)
+    return Document(content, secret_paths(kind, place.key, content, told) | told)
 
 
 def _kind(place: Place) -> str:

@@ -33,13 +33,13 @@ class Layered:
         return Place(f"{folder(self.prefix, item.deployment)}/{KINDS[item.kind].plural}/{ids.encode(item.id)}")
 
     def item(self, place: Place) -> Item | None:
-        deployment = self.deployment(place)
-        rest = place.object[len(folder(self.prefix, deployment)) + 1 :].split("/")
-        if not deployment or len(rest) != 2 or rest[0] not in _KIND_OF:
+        start = folder(self.prefix, "")
+        parts = place.object[len(start) :].split("/")
+        if not place.object.startswith(start) or len(parts) != 3 or not parts[0] or parts[1] not in _KIND_OF:
             return None
-        kind = _KIND_OF[rest[0]]
+        deployment, kind = parts[0], _KIND_OF[parts[1]]
         try:
-            id_ = ids.decode(rest[1])
+            id_ = ids.decode(parts[2])
         except ValueError:
             return None
         return Item(deployment, kind, id_) if KINDS[kind].valid_id(id_) else None
