@@ -20,6 +20,10 @@ from syncd.core.model import (
     port,
 )
 
+_SHORTEST_MASK = 3
+DEEPEST = 20
+"""How deep an `extra` may be nested."""
+
 
 class Finding(NamedTuple):
     """What is wrong, and where: a path as the definitions' files have it (`connections.warehouse.links.etl-prod`)."""
@@ -32,8 +36,10 @@ class Finding(NamedTuple):
 def check(workspace: Workspace) -> Iterator[Finding]:
     """Everything that is wrong with a workspace, in no order."""
     yield from _name((), workspace.name, "workspace")
-    for name in workspace.environments:
+    for place, name in enumerate(workspace.environments):
         yield from _name(("environments", name), name, "environment")
+        if name in workspace.environments[:place]:
+            yield Finding(("environments", name), "is named twice")
     for name, deployment in workspace.deployments.items():
         at = ("deployments", name)
         yield from _name(at, name, "deployment")
@@ -64,11 +70,15 @@ def _definition(workspace: Workspace, key: Key, definition: Definition) -> Itera
         elif name in definition.links:
             yield Finding((*at, "exclude"), f"{name} is linked and excluded at once", "take one of the two away")
     for path in definition.secret_fields:
-        if path[0] not in row.fields or (len(path) > 1 and row.fields[path[0]] != "object"):
+        if not path or path[0] not in row.fields or (len(path) > 1 and row.fields[path[0]] != "object"):
             yield Finding((*at, "secret_fields"), f"{dotted(path)} is no field of a {key.kind}")
 
 
 def _overrides(workspace: Workspace, at: Path, definition: Definition) -> Iterator[Finding]:
+    if definition.key.owner and (
+        definition.environments or definition.links or definition.link_all or definition.exclude
+    ):
+        yield Finding(at, "a deployment's own definition has no links and no overrides")
     for part, noun, known, patches in (
         ("environments", "environment", workspace.environments, definition.environments),
         ("links", "deployment", workspace.deployments, definition.links),
@@ -107,6 +117,8 @@ def _text(path: Path, value: object) -> Iterator[tuple[Path, str]]:
         yield path, "a text is wanted here"
     elif _lone_surrogate(value):
         yield path, "text that UTF-8 can't hold"
+    elif is_mask(value):
+        yield path, "is a mask and no value: it was copied from some output"
 
 
 def _port(path: Path, value: object) -> Iterator[tuple[Path, str]]:
@@ -127,22 +139,36 @@ def _object(path: Path, value: object) -> Iterator[tuple[Path, str]]:
 
 
 def _inside(path: Path, value: object) -> Iterator[tuple[Path, str]]:
-    if isinstance(value, Mapping):
+    if len(path) > DEEPEST:
+        yield path[:1], f"is nested deeper than {DEEPEST}"
+    elif isinstance(value, Mapping):
         for key, child in value.items():
-            if not isinstance(key, str) or not key or _lone_surrogate(key):
-                yield path, "a key is a text that isn't empty"
-            elif not isinstance(child, Reference):
-                yield from _inside((*path, key), child)
+            yield from _entry(path, key, child)
     elif isinstance(value, list):
         for child in value:
             if _holds_reference(child):
                 yield path, "a list is one value: no reference inside it"
             else:
-                yield from _inside(path, child)
+                # A part for the list, so that nested lists have an end as well.
+                yield from ((path, problem) for _, problem in _inside((*path, "[]"), child))
     elif isinstance(value, float) and not math.isfinite(value):
         yield path, "a number that JSON can't hold"
-    elif isinstance(value, str) and _lone_surrogate(value):
-        yield path, "text that UTF-8 can't hold"
+    elif isinstance(value, str):
+        yield from _text(path, value)
+
+
+def _entry(path: Path, key: object, child: object) -> Iterator[tuple[Path, str]]:
+    if not isinstance(key, str) or not key or _lone_surrogate(key):
+        yield path, "a key is a text that isn't empty"
+    elif key.startswith("$"):
+        yield path, "a key can't begin with $: {$from: …} and {$stored: …} stand for values that lie elsewhere"
+    elif not isinstance(child, Reference):
+        yield from _inside((*path, key), child)
+
+
+def is_mask(text: str) -> bool:
+    """Is this what some output showed in place of a secret?"""
+    return len(text) >= _SHORTEST_MASK and set(text) <= {"*", "•"}
 
 
 def _holds_reference(value: object) -> bool:

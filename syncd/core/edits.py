@@ -23,6 +23,9 @@ class Edit(NamedTuple):
     after: str | None
 
 
+_FROM = "from "
+
+
 def edits(before: Workspace, after: Workspace) -> tuple[Edit, ...]:
     """Everything that changes on the way from one state to the other."""
     return tuple(_edits(before, after))
@@ -48,7 +51,18 @@ def _edits(before: Workspace, after: Workspace) -> Iterator[Edit]:
         for where in sorted(leaves_before.keys() | leaves_after.keys()):
             was_, will_ = leaves_before.get(where), leaves_after.get(where)
             if was_ != will_:
-                yield Edit(subject, where, was_ and was_[0], will_ and will_[0])
+                yield _edit(subject, where, was_ and was_[0], will_ and will_[0])
+
+
+def _edit(subject: str, where: str, before: str | None, after: str | None) -> Edit:
+    # What is secret on one side is on the other, too: a person may be saying so just now.
+    if MASK in (before, after):
+        before, after = (MASK if _is_value(one) else one for one in (before, after))
+    return Edit(subject, where, before, after)
+
+
+def _is_value(shown: str | None) -> bool:
+    return shown is not None and shown != "null" and not shown.startswith(_FROM)
 
 
 def _shown(definition: Definition) -> Mapping[str, tuple[str, str]]:
@@ -61,6 +75,7 @@ def _shown(definition: Definition) -> Mapping[str, tuple[str, str]]:
         secret = secret_paths(definition.key.kind, definition.key.id, fields, definition.secret_fields)
         for path, value in leaves(fields):
             found[start + dotted(path)] = (_may_show(path, value, secret), text(value))
+    found[""] = ("defined", "")
     for name in definition.links:
         found[f"link {name}"] = ("linked", "")
     for name in definition.exclude:
@@ -75,7 +90,7 @@ def _shown(definition: Definition) -> Mapping[str, tuple[str, str]]:
 
 def _may_show(path: Path, value: Any, secret: frozenset[Path]) -> str:
     if isinstance(value, Reference):
-        return f"from {value}"
+        return f"{_FROM}{value}"
     return MASK if value is not None and is_secret(path, secret) else text(value)
 
 

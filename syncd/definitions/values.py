@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from syncd.core.checks import is_mask
 from syncd.core.model import Path, Reference, port
 from syncd.definitions.nodes import List, Node, Object, Scalar
 from syncd.definitions.sheet import Convert, Sheet, Wrong, an_object
@@ -22,17 +23,11 @@ class Stored(Enum):
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WORDS = {"true": True, "false": False, "null": None}
-_MASK = re.compile("[*•]{3,}")
 
 
 def is_typed(text: str) -> bool:
     """Does this plain text mean something else than itself in `extra`?"""
     return text in _WORDS or _NUMBER.fullmatch(text) is not None
-
-
-def is_mask(text: str) -> bool:
-    """Is this what some output showed in place of a secret?"""
-    return _MASK.fullmatch(text) is not None
 
 
 def scalar(node: Node, wanted: str) -> Scalar:

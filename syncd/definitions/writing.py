@@ -10,15 +10,12 @@ import yaml
 
 from syncd.core.model import KINDS, Definition, Deployment, Fields, Path, Reference, Workspace, dotted
 from syncd.core.secrets import is_secret, secret_paths
-from syncd.definitions.nodes import DEPTH
 from syncd.definitions.shape import secret_key
-from syncd.definitions.values import is_mask, is_typed
+from syncd.definitions.values import is_typed
 
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _NO_FOLDING = 2**31 - 1
 _SHORT = 80
-_ROOM = DEPTH - 6
-"""How deep below a definition's own object a field may lie: a deployment's own lies at level 5, a link's patch too."""
 
 _RESOLVER: Any = yaml.resolver.Resolver()
 _TEXT = "tag:yaml.org,2002:str"
@@ -27,8 +24,7 @@ _TEXT = "tag:yaml.org,2002:str"
 def write(workspace: Workspace) -> str:
     """The files' form of a workspace: `read` and `Definitions.onto(workspace)` give the same workspace again.
 
-    A value that lives only in the registry comes out as `{$stored: true}`: every secret, and what a file can't hold
-    (a key that begins with `$`, a text that looks like a mask, too deep a nest).
+    A secret, which lives only in the registry, comes out as `{$stored: true}`.
     """
     definitions = _by_owner(workspace)
     deployments = {
@@ -85,24 +81,9 @@ def _value(path: Path, value: Any, secret: frozenset[Path]) -> Any:
         return {"$from": str(value)}
     if value is None or value == {}:
         return value
-    if isinstance(value, Mapping) and len(path) < _ROOM and not _has_dollar(value):
-        return {name: _value((*path, name), child, secret) for name, child in sorted(value.items())}
-    if isinstance(value, Mapping) or is_secret(path, secret) or not _is_writable(value, _ROOM - len(path)):
-        return {"$stored": True}
-    return value
-
-
-def _is_writable(value: Any, room: int) -> bool:
-    """Does a value come back from a file as it is?"""
     if isinstance(value, Mapping):
-        return room > 0 and not _has_dollar(value) and all(_is_writable(child, room - 1) for child in value.values())
-    if isinstance(value, list):
-        return room > 0 and all(_is_writable(child, room - 1) for child in value)
-    return not (isinstance(value, str) and is_mask(value))
-
-
-def _has_dollar(value: Mapping[str, Any]) -> bool:
-    return any(name.startswith("$") for name in value)
+        return {name: _value((*path, name), child, secret) for name, child in sorted(value.items())}
+    return {"$stored": True} if is_secret(path, secret) else value
 
 
 def _text(tree: Mapping[str, Any]) -> str:

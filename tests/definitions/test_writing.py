@@ -189,15 +189,3 @@ def test_so_is_a_secret_variable(key: Key) -> None:
     assert "hunter2" not in write(before)
     assert ("secret: true" in write(before)) == (key == V)
     assert back(write(before), before, prune=True) == before
-
-
-def test_what_a_file_cannot_hold_is_kept_too() -> None:
-    deep: object = "bottom"
-    for _ in range(40):
-        deep = {"a": deep}
-    extra = {"$schema": "x", "mask": "***"}
-    lists = {"deep": [[[deep]]], "dollar": [{"$ref": "x"}], "masks": ["•••"]}
-    before = Workspace("w", definitions={C: Definition(C, {"extra": extra}), V: Definition(V, {"value": "***"})})
-    assert back(write(before), before, prune=True) == before
-    before = Workspace("w", definitions={C: Definition(C, {"extra": {"deep": deep, **lists}})})
-    assert back(write(before), before, prune=True) == before

@@ -72,7 +72,7 @@ def test_a_file_that_says_nothing_is_an_error(text: str) -> None:
 def test_nesting_is_limited(more: int) -> None:
     levels = 32 - 4 + more  # file, connections, c, extra
     found = problems(one("extra: " + "{a: " * levels + "{}" + "}" * levels))
-    assert [error.problem for error in found] == ["nests deeper than 32 levels"][: more + 1 if more else 0]
+    assert ("nests deeper than 32 levels" in [error.problem for error in found]) == bool(more)
 
 
 @pytest.mark.parametrize("nest", ["[", "{a: ", "- ", "? ", "[{a: "])
