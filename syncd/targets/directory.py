@@ -77,9 +77,10 @@ class DirectoryTarget:
 
     def write(self, writes: Sequence[Write], mark: Mark, seal: Seal) -> Mapping[str, Stamp | SyncError | None]:
         try:
-            with files.root(self.root, make=any(write.put for write in writes), gid=self.gid) as root:
+            make = any(write.put and write.expected is None for write in writes)
+            with files.root(self.root, make=make, gid=self.gid) as root:
                 if root is None:
-                    return dict.fromkeys(write.object for write in writes)
+                    return {write.object: _conflict(write) if write.put else None for write in writes}
                 with closing(Folder(root, deployments(self.layout), self.gid)) as folder:
                     writer = _Writer(self, folder, mark, seal)
                     results = {write.object: writer.write(write) for write in writes}
@@ -236,7 +237,7 @@ class _Writer:
             return None
         version = None if file is None else self._version(file.content)
         if version != (write.expected and write.expected.version):
-            return WaitError(Reason.CONFLICT, write.object, "was changed since it was looked at", "sync again")
+            return _conflict(write)
         if not write.put and not write.drop:
             return write.expected
         if not there:
@@ -285,6 +286,10 @@ class _Writer:
             self._put(MANIFEST, airflow_files.write_manifest(entries), manifest, lasting=True)
         else:
             self._folder.remove(MANIFEST)
+
+
+def _conflict(write: Write) -> SyncError:
+    return WaitError(Reason.CONFLICT, write.object, "was changed since it was looked at", "sync again")
 
 
 def _manifest(file: File | None) -> dict[str, Entry]:
