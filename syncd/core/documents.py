@@ -15,6 +15,7 @@ from syncd.core.secrets import is_secret
 
 FORMAT = 1
 NAMEPLATE = "nameplate"
+SEALED = "hmac:"
 
 Seal = Callable[[str], str]
 """The keyed digest of a text."""
@@ -85,9 +86,14 @@ def view(document: Document, seal: Seal) -> View:
     """A document without its secrets: what may be stored, compared and shown."""
     secret = document.secret
     return {
-        path: f"hmac:{seal(text([*path, value]))}" if secret and is_secret(path, secret) else text(value)
+        path: sealed(path, value, seal) if secret and is_secret(path, secret) else text(value)
         for path, value in leaves(document.content)
     }
+
+
+def sealed(path: Path, value: Any, seal: Seal) -> str:
+    """A secret leaf as a view has it: its path is part of it, so that one secret in two places looks like two."""
+    return f"{SEALED}{seal(text([*path, value]))}"
 
 
 def encode(document: Document, mark: Mark | None) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from syncd.core.canonical import text
-from syncd.core.documents import Document, Documents, Mark, Observed, Place, Seal, Stamp, View, view
+from syncd.core.documents import SEALED, Document, Documents, Mark, Observed, Place, Seal, Stamp, View, sealed, view
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.model import Item
+from syncd.core.secrets import is_secret
 
 
 class Change(NamedTuple):
@@ -80,8 +82,20 @@ def compare(desired: Documents, observed: Observed, *, mark: Mark, seal: Seal, h
         if foreign and after is not None:
             held[place] = _not_owned(place, stamp)
         elif before != after and not foreign:
-            changes.append(Change(place, before, after))
+            changes.append(Change(place, _veiled(before, document, seal), after))
     return Plan(tuple(changes), held)
+
+
+def _veiled(before: View | None, document: Document | None, seal: Seal) -> View | None:
+    # What is a secret now was none when it was written: a person may have said so just now. It isn't shown once more.
+    if before is None or document is None or not document.secret:
+        return before
+    return {
+        path: sealed(path, json.loads(shown), seal)
+        if not shown.startswith(SEALED) and is_secret(path, document.secret)
+        else shown
+        for path, shown in before.items()
+    }
 
 
 def guard(

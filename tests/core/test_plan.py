@@ -146,6 +146,16 @@ def test_a_held_document_in_a_bundle_stays_as_it_is_beside_one_that_changes() ->
     assert write.places == (Place("b", "2"),)
 
 
+def test_what_is_declared_secret_only_now_is_not_shown_once_more() -> None:
+    """And is written, as its secrecy differs."""
+    plain = Document({"a": "tell-nobody", "b": 1})
+    secret = Document(plain.content, frozenset({("a",)}))
+    observed = Observed({Place("x"): view(plain, seal)}, stamps("x"))
+    assert compared({Place("x"): secret}, observed).changes == (
+        Change(Place("x"), view(secret, seal), view(secret, seal)),
+    )
+
+
 # Writes
 
 
