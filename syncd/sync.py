@@ -6,7 +6,7 @@ resolve -> read references -> fill -> layout -> observe -> compare -> guard -> (
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from syncd.core.documents import Documents, Mark, Observed, Place, Seal, Stamp, View
@@ -52,7 +52,8 @@ def prepare(
     Raises SyncError where the target can't be looked at, or holds a later revision of ours than the registry does.
     """
     layout = target.layout
-    resolution = resolve(workspace, scope)
+    unsettled = record.unsettled(target.name)
+    resolution = resolve(workspace, _with_unsettled(scope, layout, unsettled))
     values = read(resolution.references)
     resolution = fill(resolution, values)
     unholdable = layout.unholdable(resolution)
@@ -61,7 +62,6 @@ def prepare(
         kept = {item: one for item, one in resolution.resolved.items() if item not in unholdable}
         resolution = replace(resolution, resolved=kept)
 
-    unsettled = record.unsettled(target.name)
     if scope.verify:
         observed = target.observe(None, seal)
         owned: Mapping[str, int] = Counter(item.deployment for place in observed.views if (item := layout.item(place)))
@@ -100,7 +100,8 @@ def carry_out(
     done = 0
     while True:
         desired = target.layout.step(prepared.goal, observed, seal)
-        plan = compare(desired, observed, mark=mark, seal=seal, hold=hold)
+        at_once = desired is prepared.goal
+        plan = prepared.plan if at_once else compare(desired, observed, mark=mark, seal=seal, hold=hold)
         batch = writes(plan, desired, observed)
         if not done:
             batch += _leftovers(prepared, batch)
@@ -118,9 +119,18 @@ def carry_out(
             hold |= _failed(part, results)
             done += len(part)
             progress(done, total)
+        if at_once:
+            break
     outcomes = tuple(_outcomes(prepared, hold, target.layout))
-    record.conclude(target.name, mark.revision, outcomes, prepared.digests, now, whole=prepared.verified)
+    gone = _departed(prepared, hold, target.layout)
+    record.conclude(target.name, mark.revision, (*outcomes, *gone), prepared.digests, now, whole=prepared.verified)
     return outcomes
+
+
+def _with_unsettled(scope: Scope, layout: Layout, unsettled: Collection[str]) -> Scope:
+    """With the deployments of unsettled objects, whose plates may be among them."""
+    deployments = {layout.deployment(Place(name)) for name in unsettled} - {""}
+    return replace(scope, deployments=scope.deployments | deployments)
 
 
 def _objects(layout: Layout, resolution: Resolution, scope: Scope) -> frozenset[str]:
@@ -162,7 +172,7 @@ def _digests(values: Mapping[Reference, str | SyncError], seal: Seal) -> Mapping
 
 def _leftovers(prepared: Prepared, batch: Sequence[Write]) -> tuple[Write, ...]:
     """Empty writes for what an interrupted pass left and this one wouldn't touch: they clear up, and settle it."""
-    touched = {write.object for write in batch}
+    touched = {write.object for write in batch}.union(place.object for place in prepared.plan.hold)
     return tuple(
         Write(name, prepared.observed.stamps.get(name), {}, frozenset())
         for name in sorted(prepared.unsettled - touched - prepared.observed.unread.keys())
@@ -208,6 +218,14 @@ def _outcomes(prepared: Prepared, hold: Mapping[Place, SyncError], layout: Layou
             yield Outcome(place, layout.item(place), "held", error)
         elif place in actions or prepared.goal[place] is not None:
             yield Outcome(place, layout.item(place), actions.get(place, "unchanged"))
+
+
+def _departed(prepared: Prepared, hold: Mapping[Place, SyncError], layout: Layout) -> Iterator[Outcome]:
+    """Of items that aren't linked, and of which nothing lay there: no outcome to show, and an old status to forget."""
+    changed = {change.place for change in prepared.plan.changes}
+    for place, document in prepared.goal.items():
+        if document is None and place not in changed and place not in hold:
+            yield Outcome(place, layout.item(place), "deleted")
 
 
 def _action(change: Change) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,11 @@ from syncd.registry.tables import MIGRATIONS, meta
 
 ENCRYPTED = ("canary", "seal")
 """The names in `meta` whose values are encrypted."""
+
+_TIMEOUT = 30
+"""Seconds to wait for another writer, unless the URL says `?timeout=`."""
+
+_LET_WRITE = "let the user that runs syncd write there, and in its folder"
 
 _CANARY = ("meta", "canary")
 _SEAL = ("meta", "seal")
@@ -44,10 +50,14 @@ def exists(url: str) -> bool:
 def create(url: str, keys: encryption.Keys) -> Registry:
     """Make a registry, or open the one that is there. Raises SyncError."""
     engine, path = _engine(url)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         # Before SQLite makes it with the umask's mode: views and messages are nobody else's business either.
         path.touch(mode=0o600)
+    except OSError as error:
+        raise FixError(
+            Reason.ACCESS_DENIED, str(path), f"can't be made: {os.strerror(error.errno or 0)}", _LET_WRITE
+        ) from None
     _migrate(engine)
     with writing(engine) as connection:
         if connection.execute(select(meta.c.value).where(meta.c.name == "instance")).first() is None:
@@ -100,6 +110,12 @@ def writing(engine: Engine) -> Iterator[Connection]:
         connection.commit()
 
 
+def check_keys(connection: Connection, registry: Registry) -> None:
+    """Raises FixError where the registry was rotated to a key that this process hasn't: it may encrypt no more."""
+    token = connection.execute(select(meta.c.value).where(meta.c.name == "canary")).scalar_one()
+    encryption.decrypt(registry.cipher, _CANARY, token, registry.keys.source)
+
+
 def truncate_log(engine: Engine) -> None:
     """Bring the write-ahead log into the database and empty it, unless somebody is reading."""
     with _boundary(engine), engine.connect() as connection:
@@ -111,14 +127,15 @@ def _engine(url: str) -> tuple[Engine, Path]:
         parsed = make_url(url)
     except ArgumentError:
         raise FixError(Reason.INVALID_SETTINGS, "SYNCD_REGISTRY", "is no database URL") from None
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
         raise FixError(
             Reason.INVALID_SETTINGS,
             "SYNCD_REGISTRY",
-            f"names {parsed.get_backend_name()}, and this release keeps its registry in a SQLite file",
+            "names no file, and this release keeps its registry in a SQLite file",
             "give it as sqlite:////absolute/path/registry.db",
         )
-    engine = create_engine(parsed, hide_parameters=True, connect_args={"timeout": 30})
+    waiting = {} if "timeout" in parsed.query else {"timeout": _TIMEOUT}
+    engine = create_engine(parsed, hide_parameters=True, connect_args=waiting)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: object, record: object) -> None:
@@ -133,20 +150,22 @@ def _engine(url: str) -> tuple[Engine, Path]:
         cursor.execute("PRAGMA secure_delete=ON")
         cursor.close()
 
-    return engine, Path(parsed.database)
+    return engine, Path(str(parsed.database))
 
 
 def _version(engine: Engine) -> str | None:
+    """The last migration that it went through; None for an empty database."""
     with reading(engine) as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            if inspect(connection).has_table("meta"):
-                raise FixError(Reason.NOT_FOUND, str(engine.url.database), "is no registry of syncd")
+        there = set(inspect(connection).get_table_names())
+        if not there:
             return None
+        if not {"alembic_version", meta.name} <= there:
+            raise FixError(Reason.NOT_FOUND, _name(engine), "is a database, but no registry of syncd", "name another")
         version = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     if version not in MIGRATIONS:
         raise FixError(
             Reason.NEWER_REGISTRY,
-            str(engine.url.database),
+            _name(engine),
             "was written by a newer release",
             "upgrade airflow-shared-connections, or give it a registry of its own",
         )
@@ -173,18 +192,22 @@ def _boundary(engine: Engine) -> Iterator[None]:
     failure: SyncError | None = None
     try:
         yield
-    except DBAPIError as error:
-        problem = type(error.orig).__name__ if error.orig is not None else type(error).__name__
-        if "lock" in str(error.orig) or "busy" in str(error.orig):
-            failure = WaitError(Reason.BUSY, _name(engine), "the registry is locked by another process", "try again")
-        elif "not a database" in str(error.orig) or "malformed" in str(error.orig):
-            failure = FixError(Reason.UNAVAILABLE, _name(engine), "is damaged, or no SQLite database", "restore it")
-        else:
-            failure = WaitError(Reason.UNAVAILABLE, _name(engine), f"the registry can't be used ({problem})")
     except SQLAlchemyError as error:
-        failure = WaitError(Reason.UNAVAILABLE, _name(engine), f"the registry can't be used ({type(error).__name__})")
+        failure = _failure(engine, error)
     if failure is not None:
-        raise failure
+        raise failure from None
+
+
+def _failure(engine: Engine, error: SQLAlchemyError) -> SyncError:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    said = str(cause)
+    if "locked" in said or "busy" in said:
+        return WaitError(Reason.BUSY, _name(engine), "the registry is locked by another process", "try again")
+    if "readonly" in said or "unable to open" in said:
+        return FixError(Reason.ACCESS_DENIED, _name(engine), "the registry can't be opened for writing", _LET_WRITE)
+    if "not a database" in said or "malformed" in said:
+        return FixError(Reason.UNAVAILABLE, _name(engine), "is damaged, or no SQLite database", "restore it")
+    return WaitError(Reason.UNAVAILABLE, _name(engine), f"the registry can't be used ({type(cause).__name__})")
 
 
 def _name(engine: Engine) -> str:

@@ -9,7 +9,8 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,25 +50,46 @@ def load_keys(path: Path, environ: Mapping[str, str]) -> Keys:
         status = path.stat()
         text = path.read_text()
     except FileNotFoundError:
-        raise FixError(Reason.WRONG_KEY, str(path), "the key file isn't there", "`syncd init` makes it") from None
+        raise FixError(
+            Reason.WRONG_KEY,
+            str(path),
+            "the key file isn't there",
+            "bring it back; `syncd init` makes one for a new registry",
+        ) from None
     except (OSError, UnicodeDecodeError):
-        raise FixError(Reason.WRONG_KEY, str(path), "the key file can't be read") from None
+        raise FixError(
+            Reason.WRONG_KEY, str(path), "the key file can't be read", "let the user that runs syncd read it"
+        ) from None
     if status.st_mode & 0o077:
         raise FixError(Reason.WRONG_KEY, str(path), "the key file can be read by others", f"chmod 600 {path}")
     return _checked(Keys(str(path), tuple(line.strip() for line in text.splitlines() if line.strip()), path))
 
 
+def make_keys(path: Path) -> bool:
+    """Make the key file with one new key, unless it is there; True where it was made. Of two at once, one makes it.
+
+    Raises FixError.
+    """
+    temporary = path.with_name(f"{path.name}~{os.getpid()}")
+    with _writable(path):
+        _write(temporary, (new_key(),))
+        try:
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink()
+        _flush_folder(path.parent)
+    return True
+
+
 def write_keys(path: Path, texts: Sequence[str]) -> None:
-    """Replace the key file in one step, with mode 0600 from the start."""
+    """Replace the key file in one step, with mode 0600 from the start. One at a time. Raises FixError."""
     temporary = path.with_name(f"{path.name}~")
-    temporary.unlink(missing_ok=True)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write("".join(f"{text}\n" for text in texts))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    _flush_folder(path.parent)
+    with _writable(path):
+        _write(temporary, texts)
+        temporary.replace(path)
+        _flush_folder(path.parent)
 
 
 def encrypt(cipher: MultiFernet, at: Sequence[str], value: Any) -> str:
@@ -114,7 +136,7 @@ def _no_key(source: str) -> FixError:
         Reason.WRONG_KEY,
         source,
         "holds no key that this registry was encrypted with",
-        "give the key file, or SYNCD_KEYS, that belongs to it",
+        "give the key file, or SYNCD_KEYS, that belongs to it; start again where it was rotated since",
     )
 
 
@@ -125,7 +147,34 @@ def _checked(keys: Keys) -> Keys:
             return keys
     except ValueError:
         pass
-    raise FixError(Reason.WRONG_KEY, keys.source, "holds no Fernet key, or something else beside it") from None
+    raise FixError(
+        Reason.WRONG_KEY,
+        keys.source,
+        "holds no Fernet key, or something else beside it",
+        "give the keys that `syncd init` and `syncd key add` made, and nothing else",
+    )
+
+
+def _write(path: Path, texts: Sequence[str]) -> None:
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write("".join(f"{text}\n" for text in texts))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FixError(
+            Reason.ACCESS_DENIED,
+            str(path),
+            f"the key file can't be written: {os.strerror(error.errno or 0)}",
+            "let the user that runs syncd write there",
+        ) from None
 
 
 def _flush_folder(folder: Path) -> None:

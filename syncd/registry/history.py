@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import insert, select, update
 
 from syncd.core.edits import Edit, edits
+from syncd.core.errors import FixError, Reason
 from syncd.core.model import Workspace
 from syncd.registry import tables
 from syncd.registry.database import Registry, reading, writing
@@ -42,20 +43,25 @@ def diff(registry: Registry, workspace: str, before: int, after: int) -> tuple[E
 
 
 def rollback(registry: Registry, workspace: str, to: int, *, who: str, now: str) -> tuple[Workspace, Workspace]:
-    """A new revision that is what `to` was. Before and after are given back."""
+    """A new revision that is what `to` was. Before and after are given back. Raises FixError where there is no `to`."""
     before = load(registry, workspace)
+    if to == 0:
+        raise FixError(Reason.REFUSED, f"workspace {workspace}", "was empty at revision 0", "go back to a later one")
     after = replace(load(registry, workspace, at=to), revision=before.revision)
     return before, save(registry, before, after, who=who, now=now, why=f"rollback to revision {to}")
 
 
 def skip_to(registry: Registry, workspace: str, revision: int, *, who: str, now: str, why: str) -> None:
-    """Count on from this revision, with nothing changed: for a registry that is behind what it wrote."""
+    """Count on from this revision, with nothing changed: for a registry that is behind what it wrote.
+
+    Nothing where it isn't behind.
+    """
+    table = tables.workspaces
     with writing(registry.engine) as connection:
-        connection.execute(
-            update(tables.workspaces).where(tables.workspaces.c.name == workspace), {"revision": revision}
-        )
-        connection.execute(
-            insert(tables.revisions),
-            # Not asked: what the lost revisions had linked isn't deleted without a person's yes.
-            {"workspace": workspace, "number": revision, "at": now, "who": who, "why": why, "asked": False},
-        )
+        behind = update(table).where(table.c.name == workspace, table.c.revision < revision)
+        if connection.execute(behind.values(revision=revision)).rowcount:
+            connection.execute(
+                insert(tables.revisions),
+                # Not asked: what the lost revisions had linked isn't deleted without a person's yes.
+                {"workspace": workspace, "number": revision, "at": now, "who": who, "why": why, "asked": False},
+            )

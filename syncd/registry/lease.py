@@ -1,15 +1,21 @@
-"""One writer of targets at a time: a lock file beside the registry, held for a pass."""
+"""One writer of targets at a time: a lock file beside the registry, held for a pass.
+
+The file also tells which pass wrote last. The registry says it too: where they differ, the registry isn't the one
+that wrote last (it was restored, copied or moved), or a pass was cut short.
+"""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from syncd.core.errors import Reason, WaitError
+from syncd.core.errors import FixError, Reason, WaitError
 
 _POLL = 0.05
 
@@ -17,43 +23,100 @@ _POLL = 0.05
 class Lease:
     """The right to write, as long as it is held."""
 
-    def __init__(self) -> None:
+    def __init__(self, handle: int) -> None:
         self.held = True
+        self._handle = handle
+        self._begun: set[str] = set()
 
     def check(self) -> None:
         """Raises WaitError where it isn't held any more."""
         if not self.held:
             raise WaitError(Reason.BUSY, "lease", "was given back", "sync again")
 
+    def begin(self, target: str) -> None:
+        """Note that a pass is about to write to this target; the first call counts. Raises WaitError."""
+        self.check()
+        if target in self._begun:
+            return
+        content = json.dumps({**_noted(self._handle), target: secrets.token_hex(4)}).encode()
+        try:
+            os.pwrite(self._handle, content, 0)
+            os.ftruncate(self._handle, len(content))
+            os.fsync(self._handle)
+        except OSError as error:
+            raise WaitError(Reason.UNAVAILABLE, "lease", f"can't be written: {os.strerror(error.errno or 0)}") from None
+        self._begun.add(target)
+
 
 @contextmanager
 def lease(registry: Path, *, wait: float) -> Iterator[Lease]:
-    """Take it, waiting at most `wait` seconds. Raises WaitError where another pass holds it for longer.
+    """Take it, waiting at most `wait` seconds.
 
-    The kernel gives it back when the process ends, however it ends.
+    Raises WaitError where another pass holds it for longer, FixError where the lock file can't be made. The kernel
+    gives it back when the process ends, however it ends.
     """
-    path = registry.with_name(f"{registry.name}.lock")
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    path = _path(registry)
+    handle = _taken(path, wait)
+    taken = Lease(handle)
     try:
-        deadline = time.monotonic() + wait
-        while not _taken(handle):
-            if time.monotonic() >= deadline:
-                raise WaitError(
-                    Reason.BUSY, str(path), f"another pass has been writing for {wait:g} s", "wait longer with --wait"
-                )
-            time.sleep(_POLL)
-        taken = Lease()
-        try:
-            yield taken
-        finally:
-            taken.held = False
+        yield taken
+    finally:
+        taken.held = False
+        os.close(handle)
+
+
+def trace(registry: Path, target: str) -> str:
+    """Which pass wrote to this target last, as the lock file says it; a copy of the file says something else."""
+    try:
+        handle = os.open(_path(registry), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return f"{os.fstat(handle).st_ino}:{_noted(handle).get(target, '')}"
     finally:
         os.close(handle)
 
 
-def _taken(handle: int) -> bool:
+def _path(registry: Path) -> Path:
+    return registry.with_name(f"{registry.name}.lock")
+
+
+def _taken(path: Path, wait: float) -> int:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise FixError(
+                Reason.ACCESS_DENIED,
+                str(path),
+                f"can't be opened: {os.strerror(error.errno or 0)}",
+                "let the user that runs syncd write there",
+            ) from None
+        if _locked(handle, path):
+            return handle
+        os.close(handle)
+        if time.monotonic() >= deadline:
+            raise WaitError(
+                Reason.BUSY, str(path), f"another pass has been writing for {wait:g} s", "wait longer with --wait"
+            )
+        time.sleep(_POLL)
+
+
+def _locked(handle: int, path: Path) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
+    # A lock on a file that was deleted meanwhile keeps nobody out.
+    with suppress(FileNotFoundError):
+        return path.stat().st_ino == os.fstat(handle).st_ino
+    return False
+
+
+def _noted(handle: int) -> Mapping[str, str]:
+    try:
+        noted = json.loads(os.pread(handle, 1 << 20, 0))
+    except (OSError, ValueError):
+        return {}
+    return noted if isinstance(noted, dict) else {}

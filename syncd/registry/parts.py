@@ -11,6 +11,9 @@ from syncd.core.merge import leaves
 from syncd.core.model import Definition, Deployment, Fields, Key, Path, Reference, Workspace
 from syncd.core.secrets import is_secret, secret_paths
 
+Hidden = tuple[tuple[Path, str], ...]
+"""Secret leaves: the path of each, and its JSON text."""
+
 
 class Part(NamedTuple):
     """Which part: `noun` is workspace, deployment, definition, environment (an override) or link; `name` is where an
@@ -27,7 +30,7 @@ class Body(NamedTuple):
     """What a part holds: JSON text that may be seen, and secret leaves to encrypt."""
 
     open: str
-    hidden: tuple[tuple[Path, str], ...] = ()
+    hidden: Hidden = ()
 
     def __repr__(self) -> str:
         return "Body(…)"
@@ -53,14 +56,14 @@ def split(workspace: Workspace) -> dict[Part, Body]:
     return parts
 
 
-def join(name: str, revision: int, parts: Iterable[tuple[Part, str, Iterable[tuple[Path, str]]]]) -> Workspace:
+def join(name: str, revision: int, parts: Iterable[tuple[Part, str, Hidden]]) -> Workspace:
     """The workspace that `split` took apart."""
     environments: tuple[str, ...] = ()
     deployments: dict[str, Deployment] = {}
     made: dict[Key, tuple[Fields, Mapping[str, Any]]] = {}
     overrides: dict[str, dict[Key, dict[str, Fields]]] = {"environment": {}, "link": {}}
     for part, body, hidden in parts:
-        if body == _BARE.open:
+        if body == _BARE.open and not hidden:
             overrides[part.noun].setdefault(Key(part.kind, part.id, part.owner), {})[part.name] = {}
             continue
         content = json.loads(body)
@@ -112,7 +115,7 @@ def _without(fields: Mapping[str, Any], hidden: frozenset[Path], at: Path = ()) 
     }
 
 
-def _revealed(fields: dict[str, Any], hidden: Iterable[tuple[Path, str]]) -> dict[str, Any]:
+def _revealed(fields: dict[str, Any], hidden: Hidden) -> dict[str, Any]:
     for path, value in hidden:
         place = fields
         for name in path[:-1]:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, insert, select, update
 
 from syncd.core.documents import Mark, Observed, Place, Stamp, View, read_mark
+from syncd.core.errors import Reason
 from syncd.core.model import Reference
 from syncd.core.outcome import Outcome
 from syncd.registry import status, tables
 from syncd.registry.database import Registry, reading, writing
-from syncd.registry.lease import Lease
+from syncd.registry.lease import Lease, trace
 
 _CHUNK = 500
+
+_NOT_THE_TARGETS = frozenset(
+    {Reason.INVALID_DEFINITION, Reason.REFERENCE_REFUSED, Reason.REFERENCE_UNREADABLE, Reason.DELETES_HELD}
+)
+"""Reasons that say nothing of what lies in the target."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +80,11 @@ class Record:
         changed = {name for name, stamp in observed.stamps.items() if known.stamps.get(name) != stamp}
         changed |= {place.object for place, view in observed.views.items() if known.views.get(place) != view}
         gone = set(self._column(tables.objects, target, "object")) - observed.stamps.keys() - observed.unread.keys()
-        if changed or gone:
-            with writing(self.registry.engine) as connection:
-                self._put(connection, target, observed, frozenset(changed | gone))
+        with self._leased(target) as connection:
+            self._put(connection, target, observed, frozenset(changed | gone))
 
     def intend(self, target: str, objects: Collection[str]) -> None:
-        with self._leased() as connection:
+        with self._leased(target) as connection:
             self._forget(connection, tables.intents, target, objects)
             self._insert(connection, tables.intents, target, ({"object": name} for name in objects))
 
@@ -98,17 +104,19 @@ class Record:
         *,
         whole: bool,
     ) -> None:
+        done = all(outcome.error is None for outcome in outcomes)
         with writing(self.registry.engine) as connection:
             status.keep(connection, self.workspace, target, outcomes, now, whole=whole)
-            self._forget(connection, tables.digests, target, [str(reference) for reference in digests], whole=whole)
-            self._insert(
-                connection,
-                tables.digests,
-                target,
-                ({"reference": str(reference), "digest": digest} for reference, digest in digests.items()),
-            )
-            done = all(outcome.error is None for outcome in outcomes)
-            status.passed(connection, self.workspace, target, revision if done else None, now)
+            self._look_again(connection, target, outcomes)
+            if done:
+                names = [str(reference) for reference in digests]
+                self._forget(connection, tables.digests, target, names, whole=whole)
+                rows = ({"reference": str(reference), "digest": digest} for reference, digest in digests.items())
+                self._insert(connection, tables.digests, target, rows)
+            else:
+                self._doubt(connection, target, digests)
+            reached = revision if done else None
+            status.passed(connection, self.workspace, target, reached, now, trace=self.trace(target))
 
     def digests(self, target: str) -> Mapping[Reference, str]:
         """Of each reference that the last passes read."""
@@ -117,11 +125,42 @@ class Record:
             query = select(table.c.reference, table.c.digest).where(self._at(table, target))
             return {Reference.parse(row.reference): row.digest for row in connection.execute(query)}
 
-    def _leased(self) -> Any:
+    def trace(self, target: str) -> str:
+        """What the last pass over this target left beside the registry."""
+        return trace(self.registry.path, self._trace(target))
+
+    @contextmanager
+    def _leased(self, target: str) -> Iterator[Connection]:
         if self.lease is None:
             raise RuntimeError("a record without a lease can't be written")
-        self.lease.check()
-        return writing(self.registry.engine)
+        self.lease.begin(self._trace(target))
+        with writing(self.registry.engine) as connection:
+            yield connection
+            # Again before the commit: the database may have let us wait.
+            self.lease.check()
+
+    def _trace(self, target: str) -> str:
+        return f"{self.workspace}/{target}"
+
+    def _look_again(self, connection: Connection, target: str, outcomes: Sequence[Outcome]) -> None:
+        """Objects that something is wrong with are unsettled: the next pass asks the target and not this record."""
+        wrong = {
+            outcome.place.object
+            for outcome in outcomes
+            if outcome.error is not None and outcome.error.reason not in _NOT_THE_TARGETS
+        }
+        self._forget(connection, tables.intents, target, wrong)
+        self._insert(connection, tables.intents, target, ({"object": name} for name in sorted(wrong)))
+
+    def _doubt(self, connection: Connection, target: str, digests: Mapping[Reference, str]) -> None:
+        """Some of what these references gave is written, and some isn't: whatever they give next is news."""
+        table = tables.digests
+        query = update(table).where(
+            self._at(table, target), table.c.reference == bindparam("_name"), table.c.digest != bindparam("_digest")
+        )
+        if digests:
+            rows = [{"_name": str(reference), "_digest": digest} for reference, digest in digests.items()]
+            connection.execute(query.values(digest=""), rows)
 
     def _put(self, connection: Connection, target: str, observed: Observed, objects: frozenset[str]) -> None:
         self._forget(connection, tables.documents, target, objects)
@@ -170,6 +209,33 @@ class Record:
 
     def _at(self, table: Table, target: str) -> ColumnElement[bool]:
         return and_(table.c.workspace == self.workspace, table.c.target == target)
+
+
+def targets(registry: Registry, workspace: str) -> tuple[str, ...]:
+    """The targets that hold something of a workspace, as far as is known."""
+    with reading(registry.engine) as connection:
+        return holding(connection, registry, workspace)
+
+
+def holding(connection: Connection, registry: Registry, workspace: str) -> tuple[str, ...]:
+    """The same, within a transaction."""
+    objects, intents = tables.objects.c, tables.intents.c
+    marked = select(objects.target, objects.mark).where(objects.workspace == workspace, objects.mark.is_not(None))
+    found = {
+        row.target
+        for row in connection.execute(marked.distinct())
+        if (mark := read_mark(json.loads(row.mark))) is not None and mark.instance == registry.instance
+    }
+    unsure = select(intents.target).where(intents.workspace == workspace).distinct()
+    return tuple(sorted(found.union(connection.execute(unsure).scalars())))
+
+
+def forget(registry: Registry, workspace: str, target: str) -> None:
+    """Forget a target that is gone for good, with what lay in it."""
+    with writing(registry.engine) as connection:
+        for table in tables.metadata.sorted_tables:
+            if "target" in table.c:
+                connection.execute(delete(table).where(table.c.workspace == workspace, table.c.target == target))
 
 
 class _Views:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 
 from syncd.core.errors import SyncError
 from syncd.core.merge import leaves
@@ -18,38 +18,56 @@ from syncd.registry.record import Record
 
 
 class Touch(NamedTuple):
-    """A part that a revision made, changed or took away."""
+    """A part that a revision made (`ended` is false) or took away; `asked` says that a person wanted that."""
 
     part: Part
+    ended: bool
     asked: bool
 
 
 def scope(registry: Registry, workspace: Workspace, target: str, read: Read, *, verify: bool) -> Scope:
-    """The scope of the next pass: every item where it verifies, or where no pass has ended yet."""
+    """The scope of the next pass: what moved and what failed.
+
+    It is every item where the pass verifies; where none has ended yet; and where the last that wrote isn't the one
+    that this registry knows of: it was cut short, or the registry was restored, copied or moved.
+    """
     last = status.last_pass(registry, workspace.name, target)
     touches = _touches(registry, workspace.name, last.revision if last else 0)
     recorded = _recorded(registry, workspace.name, target, touches)
-    asked = frozenset(_items(workspace, target, recorded, (touch.part for touch in touches if touch.asked)))
-    if verify or last is None:
+    asked = _asked(workspace, target, recorded, touches)
+    if verify or last is None or last.trace != Record(registry, workspace.name).trace(target):
         return Scope(target, None, asked=asked)
     items = set(_items(workspace, target, recorded, (touch.part for touch in touches)))
     items |= _moved(registry, workspace, target, read)
+    items |= status.failing(registry, workspace.name, target)
     deployments = frozenset(touch.part.name for touch in touches if touch.part.noun == "deployment")
     return Scope(target, frozenset(items), deployments, asked)
 
 
-def _touches(registry: Registry, workspace: str, since: int) -> tuple[Touch, ...]:
+def _asked(workspace: Workspace, target: str, recorded: frozenset[Item], touches: Collection[Touch]) -> frozenset[Item]:
+    """What persons' revisions took away, and no other revision did."""
+    ended = {
+        asked: [touch.part for touch in touches if touch.ended and touch.asked is asked] for asked in (True, False)
+    }
+    return frozenset(_items(workspace, target, recorded, ended[True])) - frozenset(
+        _items(workspace, target, recorded, ended[False])
+    )
+
+
+def _touches(registry: Registry, workspace: str, since: int) -> frozenset[Touch]:
     parts, revisions = tables.parts.c, tables.revisions.c
-    # The revision that took a part away tells whether its end was asked for; one that made it, its beginning.
-    moved = or_(
-        and_(parts.revision > since, revisions.number == parts.revision),
-        and_(parts.superseded > since, revisions.number == parts.superseded),
-    )
-    query = select(parts.noun, parts.kind, parts.id, parts.owner, parts.name, revisions.asked).where(
-        parts.workspace == workspace, revisions.workspace == workspace, moved
-    )
+    found: set[Touch] = set()
     with reading(registry.engine) as connection:
-        return tuple(dict.fromkeys(Touch(Part(*row[:5]), bool(row[5])) for row in connection.execute(query)))
+        # Two queries, so that each has its index.
+        for column, ended in ((parts.revision, False), (parts.superseded, True)):
+            query = select(parts.noun, parts.kind, parts.id, parts.owner, parts.name, revisions.asked).where(
+                parts.workspace == workspace,
+                column > since,
+                revisions.workspace == workspace,
+                revisions.number == column,
+            )
+            found.update(Touch(Part(*row[:5]), ended, bool(row[5])) for row in connection.execute(query))
+    return frozenset(found)
 
 
 def _recorded(registry: Registry, workspace: str, target: str, touches: Iterable[Touch]) -> frozenset[Item]:
@@ -86,17 +104,18 @@ def _items(workspace: Workspace, target: str, recorded: Iterable[Item], parts: I
 def _moved(registry: Registry, workspace: Workspace, target: str, read: Read) -> frozenset[Item]:
     """The items of references that give something else than at the last pass; one that can't be read always counts."""
     known = Record(registry, workspace.name).digests(target)
-    values = read(known.keys())
-    moved = {
-        reference
-        for reference, value in values.items()
-        if isinstance(value, SyncError) or registry.seal(value) != known[reference]
-    }
-    if not moved:
+    if not known:
         return frozenset()
-    keys = [key for key, definition in workspace.definitions.items() if not moved.isdisjoint(_references(definition))]
-    parts = [Part("definition", *key) for key in keys]
-    return frozenset(_items(workspace, target, (), parts))
+    users: dict[Reference, list[Part]] = {}
+    for key, definition in workspace.definitions.items():
+        for reference in _references(definition):
+            users.setdefault(reference, []).append(Part("definition", *key))
+    moved = [
+        reference
+        for reference, value in read(known.keys() & users.keys()).items()
+        if isinstance(value, SyncError) or registry.seal(value) != known[reference]
+    ]
+    return frozenset(_items(workspace, target, (), (part for reference in moved for part in users[reference])))
 
 
 def _references(definition: Definition) -> Iterator[Reference]:

@@ -23,6 +23,7 @@ class Pass(NamedTuple):
     revision: int
     at: str
     behind_since: str | None
+    trace: str = ""
 
 
 def statuses(
@@ -47,8 +48,19 @@ def last_pass(registry: Registry, workspace: str, target: str) -> Pass | None:
 def targets(registry: Registry, workspace: str) -> tuple[str, ...]:
     """Every target that a pass has ended at, named by a deployment now or not."""
     table = tables.passes.c
+    query = select(table.target).where(table.workspace == workspace).order_by(table.target)
     with reading(registry.engine) as connection:
-        return tuple(connection.execute(select(table.target).where(table.workspace == workspace)).scalars())
+        return tuple(connection.execute(query).scalars())
+
+
+def failing(registry: Registry, workspace: str, target: str) -> frozenset[Item]:
+    """The items that the last pass over them didn't bring in sync."""
+    table = tables.statuses.c
+    query = select(table.deployment, table.kind, table.id).where(
+        table.workspace == workspace, table.target == target, table.reason != Reason.SYNCED.value
+    )
+    with reading(registry.engine) as connection:
+        return frozenset(Item(*row) for row in connection.execute(query))
 
 
 def keep(
@@ -92,7 +104,7 @@ def keep(
         connection.execute(insert(table), new)
 
 
-def passed(connection: Connection, workspace: str, target: str, revision: int | None, now: str) -> None:
+def passed(connection: Connection, workspace: str, target: str, revision: int | None, now: str, *, trace: str) -> None:
     """Note that a pass ended: wholly at this revision, or with None still where it was."""
     before = _last(connection, workspace, target)
     table = tables.passes
@@ -101,7 +113,14 @@ def passed(connection: Connection, workspace: str, target: str, revision: int | 
     reached = revision if revision is not None else (before.revision if before else 0)
     connection.execute(
         insert(table),
-        {"workspace": workspace, "target": target, "revision": reached, "at": now, "behind_since": behind},
+        {
+            "workspace": workspace,
+            "target": target,
+            "revision": reached,
+            "at": now,
+            "behind_since": behind,
+            "trace": trace,
+        },
     )
 
 
@@ -122,6 +141,6 @@ def _load(
 
 def _last(connection: Connection, workspace: str, target: str) -> Pass | None:
     table = tables.passes.c
-    query = select(table.revision, table.at, table.behind_since)
+    query = select(table.revision, table.at, table.behind_since, table.trace)
     row = connection.execute(query.where(table.workspace == workspace, table.target == target)).first()
     return None if row is None else Pass(*row)

@@ -103,7 +103,7 @@ digests = Table(
     Column("reference", Text, primary_key=True),
     Column("digest", Text, nullable=False),
 )
-"""Of each reference, keyed, as the last pass read it."""
+"""Of each reference, keyed, as the last whole pass read it; empty where a pass since then read something else."""
 
 statuses = Table(
     "statuses",
@@ -129,5 +129,6 @@ passes = Table(
     Column("revision", Integer, nullable=False),
     Column("at", Text, nullable=False),
     Column("behind_since", Text),
+    Column("trace", Text, nullable=False),
 )
-"""The revision that a target is wholly at, and when the last pass was."""
+"""The revision that a target is wholly at, when the last pass was, and the trace that it left beside the registry."""

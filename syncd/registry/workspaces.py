@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, or_, select, update
 
 from syncd.core.checks import check
 from syncd.core.errors import FixError, Problems, Reason, WaitError
 from syncd.core.model import Workspace, dotted
-from syncd.registry import tables
-from syncd.registry.database import Registry, reading, writing
+from syncd.registry import record, tables
+from syncd.registry.database import Registry, check_keys, reading, writing
 from syncd.registry.encryption import decrypt, encrypt
-from syncd.registry.parts import Body, Part, join, split
+from syncd.registry.parts import Body, Hidden, Part, join, split
 
-_ATTEMPTS = 10
+_ATTEMPTS = 3
 
 
 def names(registry: Registry) -> tuple[str, ...]:
@@ -26,29 +26,10 @@ def names(registry: Registry) -> tuple[str, ...]:
 
 
 def load(registry: Registry, name: str, *, at: int | None = None) -> Workspace:
-    """A workspace as it is, or as it was at a revision. Raises FixError where there is none."""
+    """A workspace as it is, or as it was at a revision; at 0 it was empty. Raises FixError where there is none."""
     with reading(registry.engine) as connection:
-        current = _revision(connection, name)
-        if current is None:
-            raise FixError(
-                Reason.NOT_FOUND, f"workspace {name}", "isn't in this registry", f"`syncd workspace create {name}`"
-            )
-        if at is not None and not 0 <= at <= current:
-            raise FixError(
-                Reason.NOT_FOUND,
-                f"workspace {name}",
-                f"has no revision {at}",
-                f"it has 1 to {current}: `syncd history`",
-            )
-        rows = connection.execute(_parts(name, at)).all()
-    return join(
-        name,
-        current if at is None else at,
-        (
-            (Part(*row[:5]), row.body, _opened(registry, name, Part(*row[:5]), row.sealed) if row.sealed else ())
-            for row in rows
-        ),
-    )
+        found = _found(connection, name, at)
+    return _joined(registry, name, found)
 
 
 def create(registry: Registry, name: str, *, who: str, now: str, environments: tuple[str, ...] = ()) -> Workspace:
@@ -64,7 +45,7 @@ def save(
 ) -> Workspace:
     """Make `after` of `before` in one revision, and give it back with its number; where nothing differs, none is made.
 
-    Revision 0 of a workspace is that it isn't there yet.
+    Revision 0 of a workspace is that it isn't there yet. `asked` says that a person wants what it takes away.
     Raises Problems where `after` can't be, WaitError where the workspace is no longer what `before` says.
     """
     _refuse_wrong(after)
@@ -87,25 +68,41 @@ def change(
 ) -> tuple[Workspace, Workspace]:
     """Load, edit, save; again on what another writer left in between. Before and after are given back.
 
-    `edit` changes only what was asked for, so that doing it again on a newer state loses nobody's change.
+    `edit` changes only what was asked for, so that doing it again on a newer state loses nobody's change. It is quick
+    and asks nobody: where others are always faster, it is done while they wait.
     """
-    for attempt in range(_ATTEMPTS):
+    for _ in range(_ATTEMPTS):
         before = load(registry, name)
         try:
             return before, save(registry, before, edit(before), who=who, now=now, why=why)
         except WaitError as error:
-            if error.reason is not Reason.CONFLICT or attempt + 1 == _ATTEMPTS:
+            if error.reason is not Reason.CONFLICT:
                 raise
-    raise AssertionError
+    with writing(registry.engine) as connection:
+        before = _joined(registry, name, _found(connection, name, None))
+        after = edit(before)
+        _refuse_wrong(after)
+        return before, _save(connection, registry, before, after, (who, now, why), asked=True)
 
 
 def remove(registry: Registry, name: str) -> None:
-    """A workspace with its history and record. Raises FixError unless it is there and without deployments."""
-    if load(registry, name).deployments:
-        raise FixError(
-            Reason.REFUSED, f"workspace {name}", "has deployments", "delete them first, and sync, so that nothing stays"
-        )
+    """A workspace with its history and record.
+
+    Raises FixError unless it is there, has no deployments, and nothing of it lies in a target.
+    """
     with writing(registry.engine) as connection:
+        if _joined(registry, name, _found(connection, name, None)).deployments:
+            raise FixError(
+                Reason.REFUSED, f"workspace {name}", "has deployments", "delete them, and sync, so that nothing stays"
+            )
+        holding = record.holding(connection, registry, name)
+        if holding:
+            raise FixError(
+                Reason.REFUSED,
+                f"workspace {name}",
+                f"has documents in {', '.join(holding)}",
+                "`syncd sync` takes them away",
+            )
         for table in reversed(tables.metadata.sorted_tables):
             if "workspace" in table.c:
                 connection.execute(delete(table).where(table.c.workspace == name))
@@ -126,23 +123,54 @@ def _refuse_wrong(workspace: Workspace) -> None:
         raise Problems(found)
 
 
+def _found(connection: Connection, name: str, at: int | None) -> tuple[int, Sequence[Row[Any]]]:
+    """The revision, and the rows of its parts."""
+    current = _revision(connection, name)
+    if current is None:
+        raise FixError(
+            Reason.NOT_FOUND, f"workspace {name}", "isn't in this registry", f"`syncd workspace create {name}`"
+        )
+    if at is not None and not 0 <= at <= current:
+        raise FixError(
+            Reason.NOT_FOUND, f"workspace {name}", f"has no revision {at}", f"it has 1 to {current}: `syncd history`"
+        )
+    return current if at is None else at, connection.execute(_parts(name, at)).all()
+
+
+def _joined(registry: Registry, name: str, found: tuple[int, Sequence[Row[Any]]]) -> Workspace:
+    revision, rows = found
+    parts = ((Part(*row[:5]), row) for row in rows)
+    return join(name, revision, ((part, row.body, _opened(registry, name, part, row)) for part, row in parts))
+
+
 def _revision(connection: Connection, name: str) -> int | None:
     return connection.execute(select(tables.workspaces.c.revision).where(tables.workspaces.c.name == name)).scalar()
 
 
 def _parts(name: str, at: int | None) -> Select[Any]:
     parts = tables.parts.c
-    query = select(parts.noun, parts.kind, parts.id, parts.owner, parts.name, parts.body, parts.sealed).where(
-        parts.workspace == name
-    )
+    query = select(
+        parts.noun, parts.kind, parts.id, parts.owner, parts.name, parts.revision, parts.body, parts.sealed
+    ).where(parts.workspace == name)
     if at is None:
         return query.where(parts.superseded.is_(None))
     return query.where(parts.revision <= at, or_(parts.superseded.is_(None), parts.superseded > at))
 
 
-def _opened(registry: Registry, workspace: str, part: Part, token: str) -> list[tuple[tuple[str, ...], str]]:
-    values = decrypt(registry.cipher, (workspace, *part), token, registry.keys.source)
-    return [(tuple(path), value) for path, value in values]
+def _opened(registry: Registry, workspace: str, part: Part, row: Row[Any]) -> Hidden:
+    if row.sealed is None:
+        return ()
+    values = decrypt(registry.cipher, _place(workspace, part, row.revision), row.sealed, registry.keys.source)
+    return tuple((tuple(path), value) for path, value in values)
+
+
+def _sealed(registry: Registry, workspace: str, part: Part, revision: int, body: Body) -> str | None:
+    return encrypt(registry.cipher, _place(workspace, part, revision), body.hidden) if body.hidden else None
+
+
+def _place(workspace: str, part: Part, revision: int) -> tuple[str, ...]:
+    """What a secret is bound to: its row, so that it is good in no other."""
+    return (workspace, *part, str(revision))
 
 
 def _save(
@@ -161,6 +189,10 @@ def _save(
     made = [(part, body) for part, body in new.items() if old.get(part) != body]
     if not gone and not made:
         return before
+    if before.name != after.name:
+        raise ValueError("a workspace keeps its name")
+    if any(body.hidden for _, body in made):
+        check_keys(connection, registry)
     number = before.revision + 1
     who, now, why = by
     parts = tables.parts
@@ -188,13 +220,9 @@ def _save(
                     **part._asdict(),
                     "revision": number,
                     "body": body.open,
-                    "sealed": _sealed(registry, after.name, part, body),
+                    "sealed": _sealed(registry, after.name, part, number, body),
                 }
                 for part, body in made
             ],
         )
     return replace(after, revision=number)
-
-
-def _sealed(registry: Registry, workspace: str, part: Part, body: Body) -> str | None:
-    return encrypt(registry.cipher, (workspace, *part), list(body.hidden)) if body.hidden else None

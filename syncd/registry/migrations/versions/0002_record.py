@@ -27,7 +27,12 @@ def upgrade() -> None:
         _text("remedy"),
     )
     _table(
-        "passes", (), sa.Column("revision", sa.Integer, nullable=False), _text("at"), sa.Column("behind_since", sa.Text)
+        "passes",
+        (),
+        sa.Column("revision", sa.Integer, nullable=False),
+        _text("at"),
+        sa.Column("behind_since", sa.Text),
+        _text("trace"),
     )
 
 
