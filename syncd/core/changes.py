@@ -178,7 +178,7 @@ def put(fields: Fields, values: Values) -> dict[str, Any]:
         if isinstance(value, Mapping) and isinstance(old, dict):
             place[path[-1]] = put(old, {(name,): child for name, child in value.items()})
         else:
-            place[path[-1]] = value
+            place[path[-1]] = _copy(value) if isinstance(value, Mapping) else value
     return result
 
 

@@ -217,6 +217,12 @@ def test_a_secret_that_somebody_wrote_into_airflows_file_is_not_shown(
     assert some.SENTINEL not in str(view(found, seal))
 
 
+@pytest.mark.parametrize("value", [{"host": "tell-nobody", "port": 1}, "tell-nobody"])
+def test_a_file_that_nobody_can_say_the_secrets_of_is_secret_altogether(value: Any) -> None:
+    found = view(found_document(FILES.home(Item("a", "connection", "x")), value, None), seal)
+    assert all(shown.startswith("hmac:") for shown in found.values())
+
+
 @pytest.mark.parametrize(
     "content",
     [

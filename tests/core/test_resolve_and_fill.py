@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from syncd.core import resolve as resolving
 from syncd.core.errors import FixError, Problems, Reason, SyncError, WaitError
 from syncd.core.merge import Layer
 from syncd.core.model import Definition, Deployment, Fields, Item, Key, Reference, Scope, Workspace
@@ -106,6 +107,11 @@ def test_a_deployments_own_definition_reaches_it_alone() -> None:
 def test_the_winner_is_none_where_nothing_is_linked() -> None:
     assert winner(workspace(shared()), warehouse("etl-dev")) is None
     assert winner(workspace(), warehouse("etl-dev")) is None
+
+
+def test_what_is_not_linked_is_never_resolved() -> None:
+    with pytest.raises(LookupError):
+        resolving._resolve(workspace(), Deployment("etl-dev", "dev"), warehouse("etl-dev"), {})
 
 
 def test_an_environments_layer_is_for_its_deployments_alone() -> None:
