@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from syncd import references
-from syncd.core.errors import FixError, Problems, Reason
+from syncd.core.errors import FixError, Problems, Reason, SyncError
 from syncd.core.model import NAME, NAME_LENGTH, dotted
 from syncd.core.ports import Read, Target
 from syncd.references import Allowed
@@ -92,6 +93,11 @@ class Installation:
         target: Target = TYPES[type_].opened(name, settings, settings.prefix or workspace, self.home)
         return target
 
+    def layout(self, name: str) -> str:
+        """The layout of a target, its type's default where the settings say none."""
+        type_, settings = self.targets[name]
+        return settings.layout or next(iter(TYPES[type_].LAYOUTS))
+
     def overlaps(self, workspaces: tuple[str, ...]) -> Mapping[tuple[str, str], FixError]:
         """Each (target, workspace) that would write where another one does."""
         extents = {
@@ -118,45 +124,73 @@ class Installation:
 
 
 def load(environ: Mapping[str, str]) -> Installation:
-    """The installation that the environment points at. Raises Problems with every problem of `syncd.toml`."""
+    """The installation that the environment points at. Raises Problems with all that is wrong with it."""
     home = Path(environ.get("SYNCD_HOME") or Path.home() / ".syncd").absolute()
     path = home / SETTINGS
-    settings = _parsed(path)
-    targets, problems = _targets(settings, path)
+    content = _content(path)
+    settings, problems = _parsed(content, path)
+    targets = _targets(content.get("targets"), path, problems)
+    files = _files(settings.references.files, home, path, problems)
+    url = environ.get("SYNCD_REGISTRY") or f"sqlite:///{home / 'registry.db'}"
+    try:
+        never = _never((home / "registry.db", database.located(url)), _key_file(home, environ))
+    except FixError as error:
+        problems.append(error)
     if problems:
         raise Problems(problems)
-    url = environ.get("SYNCD_REGISTRY") or f"sqlite:///{home / 'registry.db'}"
-    allowed = Allowed(
-        tuple(settings.references.env),
-        tuple((home / file).resolve() for file in settings.references.files),
-        (_key_file(home, environ).resolve(), (home / "registry.db").resolve()),
-        home,
-    )
-    return Installation(home, url, targets, allowed, environ)
+    return Installation(home, url, targets, Allowed(tuple(settings.references.env), files, never, home), environ)
 
 
-def _parsed(path: Path) -> _Settings:
+def _content(path: Path) -> Mapping[str, Any]:
     try:
-        content = tomllib.loads(path.read_text("utf-8"))
+        content: Mapping[str, Any] = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise FixError(
             Reason.NOT_FOUND, str(path), "there is no installation here", "`syncd init` makes one, or set SYNCD_HOME"
         ) from None
-    except (OSError, UnicodeDecodeError):
-        raise FixError(Reason.INVALID_SETTINGS, str(path), "can't be read") from None
     except tomllib.TOMLDecodeError as error:
-        where = str(error).rpartition(" (at ")[2].rstrip(")")
-        raise FixError(Reason.INVALID_SETTINGS, f"{path} ({where})", "isn't TOML") from None
+        # Of its text only the place: the rest may quote what stands there.
+        where = _TOML_PLACE.search(str(error))
+        subject = f"{path} ({where[0]})" if where else str(path)
+        raise FixError(Reason.INVALID_SETTINGS, subject, "isn't TOML") from None
+    except (OSError, UnicodeDecodeError):
+        raise FixError(
+            Reason.INVALID_SETTINGS, str(path), "can't be read", "let the user that runs syncd read it, as UTF-8"
+        ) from None
+    return content
+
+
+_TOML_PLACE = re.compile(r"line \d+, column \d+")
+
+
+def _parsed(content: Mapping[str, Any], path: Path) -> tuple[_Settings, list[SyncError]]:
     try:
-        return _Settings.model_validate(content)
+        return _Settings.model_validate(content), []
     except ValidationError as error:
-        raise Problems(list(_problems(error, path, ()))) from None
+        return _Settings(), list(_problems(error, path, ()))
 
 
-def _targets(settings: _Settings, path: Path) -> tuple[dict[str, tuple[str, TargetSettings]], list[FixError]]:
+def _files(names: Iterable[str], home: Path, path: Path, problems: list[SyncError]) -> tuple[Path, ...]:
+    try:
+        return tuple((home / name).resolve() for name in names)
+    except (OSError, RuntimeError, ValueError):
+        problems.append(_problem(path, ("references", "files"), "names what can't be a file or folder"))
+        return ()
+
+
+def _never(registries: Iterable[Path], key_file: Path) -> tuple[Path, ...]:
+    """What no definition reads, whatever is allowed: keys, registry, and /proc, which tells the environment."""
+    beside = ("", "-wal", "-shm", "-journal", ".lock")
+    files = [f"{path.resolve()}{ending}" for path in registries for ending in beside]
+    keys = [f"{path}{ending}" for path in (key_file, key_file.resolve()) for ending in ("", "~")]
+    return tuple(map(Path, dict.fromkeys((*files, *keys, "/proc"))))
+
+
+def _targets(given_targets: object, path: Path, problems: list[SyncError]) -> dict[str, tuple[str, TargetSettings]]:
     targets: dict[str, tuple[str, TargetSettings]] = {}
-    problems: list[FixError] = []
-    for name, given in settings.targets.items():
+    for name, given in given_targets.items() if isinstance(given_targets, dict) else ():
+        if not isinstance(given, dict):
+            continue  # told already
         at = ("targets", name)
         type_ = given.get("type")
         if len(name) > NAME_LENGTH or not NAME.fullmatch(name):
@@ -173,7 +207,7 @@ def _targets(settings: _Settings, path: Path) -> tuple[dict[str, tuple[str, Targ
             if parsed.layout and parsed.layout not in module.LAYOUTS:
                 problems.append(_problem(path, (*at, "layout"), f"is none of {', '.join(module.LAYOUTS)}"))
             targets[name] = (type_, parsed)
-    return targets, problems
+    return targets
 
 
 def _problems(error: ValidationError, path: Path, at: tuple[str, ...]) -> Iterator[FixError]:

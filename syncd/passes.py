@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from syncd.core.documents import Mark, Observed
-from syncd.core.errors import FixError, SyncError
+from syncd.core.documents import Mark
+from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.model import Workspace
 from syncd.core.outcome import Outcome
 from syncd.core.ports import Read, Target
 from syncd.installation import Installation
-from syncd.registry import status, workspaces
+from syncd.registry import record, workspaces
 from syncd.registry.database import Registry
 from syncd.registry.lease import Lease, lease
 from syncd.registry.record import Record
 from syncd.registry.scope import scope
 from syncd.sync import Prepared, carry_out, prepare
+
+_log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
 """Told the target, how many writes are done, and of how many."""
@@ -74,10 +78,40 @@ def sync(
         return tuple(_passed(shared, name, taken, now, accept, progress) for name in names or _targets(shared))
 
 
-def seen(installation: Installation, registry: Registry, workspace: str, name: str) -> Observed:
-    """What lies in a target now, read back whole."""
-    shared = _shared(installation, registry, workspace, True)
-    return _opened(shared, name).observe(None, registry.seal)
+def latest(installation: Installation, registry: Registry, workspace: str, name: str) -> int:
+    """The latest revision of ours that a target holds, 0 where it holds none."""
+    shared = _shared(installation, registry, workspace, verify=True)
+    stamps = _opened(shared, name).observe(None, registry.seal).stamps.values()
+    ours = [stamp.mark.revision for stamp in stamps if stamp.mark and _mark(shared, name).same_owner(stamp.mark)]
+    return max(ours, default=0)
+
+
+def adoptable(
+    installation: Installation, registry: Registry, workspace: str, name: str
+) -> Mapping[str, tuple[str, str | None]]:
+    """What another registry wrote for this workspace and target, and whatever stands where a document is to go.
+
+    By object: its version, and the instance that wrote it, None where that was no registry.
+    """
+    shared = _shared(installation, registry, workspace, verify=True)
+    planned = _planned(shared, name)
+    if planned.prepared is None:
+        raise planned.error or LookupError(name)
+    mine = _mark(shared, name)
+    in_the_way = {
+        place.object for place, error in planned.prepared.plan.hold.items() if error.reason is Reason.NOT_OWNED
+    }
+    return {
+        one: (stamp.version, stamp.mark.instance if stamp.mark else None)
+        for one, stamp in sorted(planned.prepared.observed.stamps.items())
+        if not mine.same_owner(stamp.mark)
+        and (one in in_the_way or (stamp.mark is not None and stamp.mark[1:3] == mine[1:3]))
+    }
+
+
+def adopt(registry: Registry, workspace: str, name: str, versions: Mapping[str, str]) -> None:
+    """Count these objects as ours from the next pass on, as long as they are at these versions."""
+    Record(registry, workspace).adopt(name, versions)
 
 
 def _shared(installation: Installation, registry: Registry, workspace: str, verify: bool) -> _Shared:
@@ -88,7 +122,7 @@ def _shared(installation: Installation, registry: Registry, workspace: str, veri
 def _targets(shared: _Shared) -> tuple[str, ...]:
     """Those that a deployment names, and those that still hold what a deployment had there."""
     named = {name for deployment in shared.workspace.deployments.values() for name in deployment.targets}
-    return tuple(sorted(named.union(status.targets(shared.registry, shared.workspace.name))))
+    return tuple(sorted(named.union(record.targets(shared.registry, shared.workspace.name))))
 
 
 def _planned(shared: _Shared, name: str) -> Pass:
@@ -102,12 +136,12 @@ def _passed(shared: _Shared, name: str, taken: Lease, now: str, accept: str, pro
     prepared = None
     try:
         target = _opened(shared, name)
-        record = Record(shared.registry, shared.workspace.name, taken)
-        prepared = _prepared(shared, target, record, accept)
+        kept = Record(shared.registry, shared.workspace.name, taken)
+        prepared = _prepared(shared, target, kept, accept)
         outcomes = carry_out(
             prepared,
             target,
-            record,
+            kept,
             mark=_mark(shared, name),
             seal=shared.registry.seal,
             now=now,
@@ -115,14 +149,28 @@ def _passed(shared: _Shared, name: str, taken: Lease, now: str, accept: str, pro
         )
     except SyncError as error:
         return Pass(name, prepared, error=error)
+    except Exception as error:  # noqa: BLE001  the one place: a mistake of ours stops one target, not the others
+        return Pass(name, prepared, error=_unexpected(name, error))
     return Pass(name, prepared, outcomes)
 
 
-def _prepared(shared: _Shared, target: Target, record: Record, accept: str) -> Prepared:
+def _unexpected(name: str, error: Exception) -> SyncError:
+    # Where it happened, and never what it says: that may be a value.
+    where = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("target %s: %s, at\n%s", name, type(error).__name__, where)
+    return FixError(
+        Reason.INTERNAL,
+        f"target {name}",
+        f"a mistake of syncd's own ({type(error).__name__})",
+        "report it with the log",
+    )
+
+
+def _prepared(shared: _Shared, target: Target, kept: Record, accept: str) -> Prepared:
     return prepare(
         shared.workspace,
         target,
-        record,
+        kept,
         shared.read,
         mark=_mark(shared, target.name),
         seal=shared.registry.seal,

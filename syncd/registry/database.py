@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography.fernet import MultiFernet
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
@@ -42,9 +42,14 @@ class Registry:
     path: Path
 
 
+def located(url: str) -> Path:
+    """The file that a registry is kept in. Raises FixError for a URL that names none."""
+    return _located(url)[1]
+
+
 def exists(url: str) -> bool:
-    """Is there a registry, or anything else, where this URL points? Raises FixError for one that can't be."""
-    return _engine(url)[1].exists()
+    """Is there a registry already? Raises FixError for a URL that names none."""
+    return located(url).exists()
 
 
 def create(url: str, keys: encryption.Keys) -> Registry:
@@ -122,11 +127,13 @@ def truncate_log(engine: Engine) -> None:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _engine(url: str) -> tuple[Engine, Path]:
+def _located(url: str) -> tuple[URL, Path]:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise FixError(Reason.INVALID_SETTINGS, "SYNCD_REGISTRY", "is no database URL") from None
+        raise FixError(
+            Reason.INVALID_SETTINGS, "SYNCD_REGISTRY", "is no database URL", "give it as sqlite:////absolute/path"
+        ) from None
     if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
         raise FixError(
             Reason.INVALID_SETTINGS,
@@ -134,6 +141,11 @@ def _engine(url: str) -> tuple[Engine, Path]:
             "names no file, and this release keeps its registry in a SQLite file",
             "give it as sqlite:////absolute/path/registry.db",
         )
+    return parsed, Path(str(parsed.database))
+
+
+def _engine(url: str) -> tuple[Engine, Path]:
+    parsed, path = _located(url)
     waiting = {} if "timeout" in parsed.query else {"timeout": _TIMEOUT}
     engine = create_engine(parsed, hide_parameters=True, connect_args=waiting)
 
@@ -150,7 +162,7 @@ def _engine(url: str) -> tuple[Engine, Path]:
         cursor.execute("PRAGMA secure_delete=ON")
         cursor.close()
 
-    return engine, Path(str(parsed.database))
+    return engine, path
 
 
 def _version(engine: Engine) -> str | None:
