@@ -23,7 +23,6 @@ from tests.targets.memory_record import MemoryRecord
 from tests.targets.passes import (
     BOTH_KINDS,
     CHANGED,
-    LAKE,
     MARK,
     NOTHING,
     REGION,
@@ -313,13 +312,30 @@ def test_folders_go_with_their_last_file_and_the_root_stays(target: DirectoryTar
     assert [path.name for path in Path(target.root).rglob("*")] == ["analytics", "deployments"]
 
 
-def test_a_folder_that_an_operator_made_outlives_a_pass_that_failed(layered: DirectoryTarget) -> None:
+def test_a_folder_that_somebody_made_stays_where_nothing_was_taken_out_of_it(target: DirectoryTarget) -> None:
     """It may be mounted into a container, which would hold on to one that is gone."""
-    Path(layered.root, ETL).mkdir(parents=True)
-    Path(layered.root, ETL, "connections").write_text("in the way", "utf-8")
-    only = workspace(LAKE, deployments=["etl-prod"])
-    push(only, layered)
-    assert Path(layered.root, ETL).is_dir()
+    warehouse(target).parent.mkdir(parents=True)
+    name = str(warehouse(target).relative_to(target.root))
+    assert target.write([Write(name, None, {}, frozenset())], MARK, seal) == {name: None}
+    assert warehouse(target).parent.is_dir()
+
+
+def test_a_name_that_nothing_can_store_is_not_observed(target: DirectoryTarget) -> None:
+    for name in ("connections.json", "connections/x", "nameplate"):
+        path = Path(target.root, "analytics/deployments/\udcff", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}", "utf-8")
+    seen = target.observe(None, seal)
+    assert (seen.stamps, seen.unread) == ({}, {})
+
+
+def test_an_id_that_nobody_can_ask_for_is_taken_out_of_airflow_s_files(airflow: DirectoryTarget) -> None:
+    push(BOTH_KINDS, airflow)
+    content = warehouse(airflow).read_bytes()
+    warehouse(airflow).write_text(json.dumps({**json.loads(content), "": "empty"}), "utf-8")
+    push(BOTH_KINDS, airflow)
+    assert warehouse(airflow).read_bytes() == content
+    assert {outcome.action for outcome in push(BOTH_KINDS, airflow)} == {"unchanged"}
 
 
 def test_a_file_that_was_swapped_since_it_was_seen_is_a_conflict_and_stays(target: DirectoryTarget) -> None:
