@@ -2,48 +2,102 @@
 
 from __future__ import annotations
 
-import sys
+import logging
+import os
 import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from syncd.cli import definitions, files, history, keys, links, passes, show, targets, workspaces
+from syncd.cli import (
+    INSTALL,
+    definitions,
+    explain,
+    files,
+    history,
+    keys,
+    links,
+    overrides,
+    passes,
+    show,
+    status,
+    targets,
+    usage,
+    workspaces,
+)
+from syncd.cli.options import epilog, examples
 from syncd.core.errors import FixError, Problems, Reason, SyncError
 from syncd.core.model import KINDS
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="syncd",
-    help="Define an Airflow connection once, link it to the deployments that need it, override a field where one "
-    "differs.",
-    epilog="Exit codes: 0 done; 1 something failed; 2 wrong usage; 3 the guard held deletes and nothing failed; "
-    "10 with plan --detailed-exitcode: changes are pending.",
+    epilog=epilog(
+        examples(
+            "syncd init                        once: settings, registry, key",
+            "syncd apply -f definitions.yaml   definitions as files, or one by one:",
+            "syncd connection create warehouse conn_type=postgres host=db password",
+            "syncd link etl-prod warehouse --set host=db.prod",
+            "syncd plan                        what would be written",
+            "syncd sync                        write it",
+            "syncd explain etl-prod warehouse  what a deployment gets, and why",
+        ),
+        "Exit codes:\n"
+        "  0 done  1 something failed  2 wrong usage\n"
+        "  3 deletes were held back, and nothing failed (sync; plan --detailed-exitcode)\n"
+        "  10 changes are pending (plan --detailed-exitcode)",
+    ),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-for _command in (
-    files.init,
-    files.apply,
-    files.export,
-    links.link,
-    links.unlink,
-    links.link_all,
-    links.exclude,
-    passes.explain,
-    passes.plan,
-    passes.sync,
-    passes.status,
-    history.history,
-    history.diff,
-    history.rollback,
-):
-    app.command()(_command)
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"syncd {version('airflow-shared-connections')}")
+        raise typer.Exit
+
+
+@app.callback()
+def syncd(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the release and exit.")
+    ] = False,
+) -> None:
+    """Define an Airflow connection once, link it to the deployments that need it, override a field where one differs.
+
+    Definitions live in a registry; `sync` writes what each deployment needs to its targets, where Airflow finds it.
+    """
+
+
+_COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
+    (files.init, files.INIT),
+    (files.apply, files.APPLY),
+    (files.export, files.EXPORT),
+    (links.link, links.LINK),
+    (links.unlink, links.UNLINK),
+    (links.link_all, links.LINK_ALL),
+    (links.exclude, links.EXCLUDE),
+    (explain.explain, explain.EXPLAIN),
+    (passes.plan, passes.PLAN),
+    (passes.sync, passes.SYNC),
+    (status.status, status.STATUS),
+    (history.history, history.HISTORY),
+    (history.diff, history.DIFF),
+    (history.rollback, history.ROLLBACK),
+)
+for _command, _below in _COMMANDS:
+    app.command(epilog=_below)(_command)
 for _kind in KINDS:
     app.add_typer(definitions.noun(_kind), name=_kind)
-app.add_typer(links.override, name="override")
+app.add_typer(overrides.app, name="override")
 app.add_typer(workspaces.workspace, name="workspace")
 app.add_typer(workspaces.environment, name="environment")
 app.add_typer(workspaces.deployment, name="deployment")
@@ -51,33 +105,34 @@ app.add_typer(targets.app, name="target")
 app.add_typer(keys.app, name="key")
 
 
-def run() -> int:
+def run(arguments: Sequence[str]) -> int:
     """Run the command line; the exit code."""
+    # Python would print what is logged where nobody listens, and a log may hold a traceback.
+    logging.getLogger("syncd").addHandler(logging.NullHandler())
     try:
-        app()
-    except SystemExit as ended:
-        # Typer tells of wrong usage by itself, and leaves so.
-        return ended.code if isinstance(ended.code, int) else 1
-    except SyncError as error:
-        _tell(error)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+        code: Any = app(args=list(arguments), prog_name="syncd", standalone_mode=False)
+    except usage.UsageError as error:
+        usage.tell(error)
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
     except Exception as error:  # noqa: BLE001  a traceback may hold a secret: the place is told, and no more
-        _tell(_unforeseen(error))
+        _tell(error if isinstance(error, SyncError) else _unforeseen(error), json=_wants_json(arguments))
         return 1
-    return 0
+    return code if isinstance(code, int) else 0
 
 
-def _tell(error: SyncError) -> None:
-    if _wants_json(sys.argv):
+def _tell(error: SyncError, *, json: bool) -> None:
+    if json:
         found = error.errors if isinstance(error, Problems) else (error,)
         show.as_json({"errors": [show.error_document(one) for one in found]})
     else:
         show.errors([error])
 
 
-def _wants_json(arguments: list[str]) -> bool:
+def _wants_json(arguments: Sequence[str]) -> bool:
     pairs = zip(arguments, [*arguments[1:], ""], strict=True)
     return any(
         argument in ("--output=json", "-ojson") or (argument in ("--output", "-o") and value == "json")
@@ -86,6 +141,9 @@ def _wants_json(arguments: list[str]) -> bool:
 
 
 def _unforeseen(error: Exception) -> SyncError:
+    if isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in ("airflow_plugin", "syncd"):
+        return FixError(Reason.INVALID_SETTINGS, "syncd", "can't run with what is installed here", INSTALL)
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{Path(last.filename).name}:{last.lineno}"
-    return FixError(Reason.INTERNAL, "syncd", f"failed with {type(error).__name__} at {where}", "please report it")
+    why = f" ({os.strerror(error.errno)})" if isinstance(error, OSError) and error.errno else ""
+    return FixError(Reason.INTERNAL, "syncd", f"failed with {type(error).__name__}{why} at {where}", "please report it")

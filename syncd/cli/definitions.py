@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from syncd.cli import show
-from syncd.cli.fields import assigned, field_path
+from syncd.cli import ask, find, show
+from syncd.cli.fields import Assigned, assigned, field_path
 from syncd.cli.options import (
+    FORMS,
     FieldsArgument,
     FromOption,
     IdArgument,
@@ -17,51 +18,85 @@ from syncd.cli.options import (
     OwnerOption,
     WorkspaceOption,
     YesOption,
+    epilog,
+    examples,
 )
+from syncd.cli.session import start
+from syncd.cli.usage import WrongUsage
 from syncd.core import changes
 from syncd.core.canonical import plain
-from syncd.core.edits import edits
+from syncd.core.errors import FixError, Reason
 from syncd.core.explain import Shown, displayed, shown
 from syncd.core.merge import leaves
-from syncd.core.model import KINDS, Definition, Fields, Key, Kind, Workspace, dotted
+from syncd.core.model import KINDS, Definition, Fields, Key, Kind, Path, Workspace, dotted
 from syncd.core.secrets import is_secret, secret_paths
+
+_CREATING = {
+    "connection": (
+        "syncd connection create warehouse conn_type=postgres host=db password",
+        "syncd connection create db conn_type=mysql --from password=env:DB --link etl-dev",
+    ),
+    "variable": (
+        "syncd variable create region value=eu-west-1 --link-all",
+        "syncd variable create salt value --link etl-dev   (asks, and keeps it secret)",
+    ),
+}
+_UPDATING = {
+    "connection": (
+        "syncd connection update warehouse host=db2.internal port=5433",
+        "syncd connection update warehouse --unset extra.sslmode",
+    ),
+    "variable": ("syncd variable update region value=eu-central-1",),
+}
+
+LinkOption = Annotated[
+    list[str] | None, typer.Option("--link", metavar="D", help="Link it to this deployment at once. May be repeated.")
+]
+LinkAllOption = Annotated[bool, typer.Option("--link-all", help="Link it to every deployment, those to come too.")]
+UnsetOption = Annotated[
+    list[str] | None, typer.Option("--unset", metavar="F", help="Remove F from the definition. May be repeated.")
+]
+SecretFieldOption = Annotated[
+    list[str] | None, typer.Option("--secret-field", metavar="F", help="F is a secret too. May be repeated.")
+]
+SecretOption = Annotated[bool, typer.Option("--secret", help="The value is a secret.")]
 
 
 def noun(kind: str) -> typer.Typer:
     """The commands of one kind."""
     row = KINDS[kind]
     app = typer.Typer(
-        help=f"Define {row.plural}: shared by the workspace, or with -d a deployment's own.", no_args_is_help=True
+        help=f"Define {row.plural}, and change them.\n\n"
+        f"A {kind} is shared by the workspace and linked to deployments, or with -d one deployment's own.",
+        no_args_is_help=True,
     )
-    example = f"Example: syncd {kind} {{}} ID {row.required}=…"
+    # A kind of one field needs no name for the one that is secret.
+    made, updated = (create_one, update_one) if len(row.fields) == 1 else (create, update)
     app.command("list")(list_)
     app.command("show")(show_)
-    app.command(epilog=f"{example.format('create')} --link etl-dev")(create)
-    app.command(epilog=example.format("update"))(update)
-    app.command()(delete)
+    app.command("create", epilog=epilog(examples(*_CREATING[kind]), FORMS[kind]))(made)
+    app.command("update", epilog=epilog(examples(*_UPDATING[kind]), FORMS[kind]))(updated)
+    app.command("delete")(delete)
     return app
 
 
 def list_(ctx: typer.Context, workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE) -> None:
     """List them, with what they are linked to."""
     row = _row(ctx)
-    from syncd.cli.session import start
-
     here = start(workspace).load()
     found = [one for key, one in sorted(here.definitions.items()) if key.kind == row.name]
     if output is Output.JSON:
         show.as_json({row.plural: [_document(here, one) for one in found]})
         return
     show.table(
-        "",
         ("id", "of", row.required, "linked to", "overridden in"),
         (
             (
                 one.key.id,
                 one.key.owner or "shared",
                 _brief(one, row.required),
-                _links(here, one),
-                ", ".join(sorted(one.environments) + sorted(name for name, fields in one.links.items() if fields)),
+                _links(one),
+                show.names(sorted(one.environments) + sorted(name for name, fields in one.links.items() if fields)),
             )
             for one in found
         ),
@@ -76,11 +111,8 @@ def show_(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show one: fields, overrides and links, secrets masked."""
-    kind = _row(ctx).name
-    from syncd.cli.session import start
-
     here = start(workspace).load()
-    definition = changes.find_definition(here, Key(kind, id_, owner))
+    definition = find.definition(here, Key(_row(ctx).name, id_, owner))
     if output is Output.JSON:
         show.as_json(_document(here, definition))
         return
@@ -88,11 +120,11 @@ def show_(
     parts += [(f"environment {name}", fields) for name, fields in definition.environments.items()]
     parts += [(f"link {name}", fields) for name, fields in definition.links.items()]
     show.table(
-        str(definition.key),
         ("layer", "field", "value"),
         ((layer, dotted(one.path), displayed(one)) for layer, fields in parts for one in _shown(definition, fields)),
+        title=str(definition.key),
     )
-    show.say(f"linked to: {show.plain(_links(here, definition) or 'nothing')}")
+    show.say(f"linked to: {_links(definition) or 'nothing'}")
 
 
 def create(
@@ -100,36 +132,34 @@ def create(
     id_: IdArgument,
     fields: FieldsArgument = None,
     references: FromOption = None,
-    link: Annotated[
-        list[str] | None, typer.Option("--link", metavar="D", help="Link it to this deployment at once.")
-    ] = None,
-    link_all: Annotated[bool, typer.Option("--link-all", help="Link it to every deployment.")] = False,
-    secret_fields: Annotated[
-        list[str] | None, typer.Option("--secret-field", metavar="F", help="This field is a secret too.")
-    ] = None,
+    link: LinkOption = None,
+    link_all: LinkAllOption = False,
+    secret_fields: SecretFieldOption = None,
     owner: OwnerOption = "",
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Define one; with --link it is linked at once."""
-    kind = _row(ctx).name
-    from syncd.cli.session import start
+    key = Key(_row(ctx).name, id_, owner)
+    declared = frozenset(field_path(key.kind, name) for name in secret_fields or ())
+    _create(key, (fields, references), declared, (link or [], link_all), workspace, output)
 
-    if owner and (link or link_all):
-        raise typer.BadParameter("a deployment's own is linked to it and to no other: drop --link or -d")
-    declared = frozenset(field_path(kind, name) for name in secret_fields or ())
-    given = assigned(kind, id_, fields, references, declared)
-    definition = Definition(
-        Key(kind, id_, owner), changes.put({}, given.values), declared | given.secret, link_all=link_all
-    )
 
-    def edit(here: Workspace) -> Workspace:
-        here = changes.add_definition(here, definition)
-        for name in link or ():
-            here = changes.link(here, definition.key, name, {})
-        return here
-
-    _changed(start(workspace).change(edit, f"{kind} {id_} created"), output)
+def create_one(
+    ctx: typer.Context,
+    id_: IdArgument,
+    fields: FieldsArgument = None,
+    references: FromOption = None,
+    link: LinkOption = None,
+    link_all: LinkAllOption = False,
+    secret: SecretOption = False,
+    owner: OwnerOption = "",
+    workspace: WorkspaceOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Define one; with --link it is linked at once."""
+    key = Key(_row(ctx).name, id_, owner)
+    _create(key, (fields, references), _all_secret(key, secret), (link or [], link_all), workspace, output)
 
 
 def update(
@@ -137,29 +167,31 @@ def update(
     id_: IdArgument,
     fields: FieldsArgument = None,
     references: FromOption = None,
-    unset: Annotated[
-        list[str] | None, typer.Option("--unset", metavar="F", help="Remove this field from the definition.")
-    ] = None,
+    unset: UnsetOption = None,
+    secret_fields: SecretFieldOption = None,
     owner: OwnerOption = "",
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Change the fields that are named, and no other."""
-    kind = _row(ctx).name
-    from syncd.cli.session import start
+    key = Key(_row(ctx).name, id_, owner)
+    declared = frozenset(field_path(key.kind, name) for name in secret_fields or ())
+    _update(key, (fields, references, unset), declared, workspace, output)
 
-    session = start(workspace)
-    key = Key(kind, id_, owner)
-    declared = changes.find_definition(session.load(), key).secret_fields
-    given = assigned(kind, id_, fields, references, declared)
-    removed = [field_path(kind, name) for name in unset or ()]
-    if not given.values and not removed:
-        raise typer.BadParameter("nothing to change: name a field")
 
-    def edit(here: Workspace) -> Workspace:
-        return changes.update_definition(here, key, given.values, remove=removed, secret=given.secret)
-
-    _changed(session.change(edit, f"{kind} {id_} updated"), output)
+def update_one(
+    ctx: typer.Context,
+    id_: IdArgument,
+    fields: FieldsArgument = None,
+    references: FromOption = None,
+    secret: SecretOption = False,
+    owner: OwnerOption = "",
+    workspace: WorkspaceOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Change its value; with --secret it is a secret from now on."""
+    key = Key(_row(ctx).name, id_, owner)
+    _update(key, (fields, references, None), _all_secret(key, secret), workspace, output)
 
 
 def delete(
@@ -170,15 +202,83 @@ def delete(
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Delete one, with its links and overrides; the next sync takes it from every target."""
-    kind = _row(ctx).name
-    from syncd.cli.session import start
+    """Delete one, with its links and overrides.
 
+    The next sync takes it from every target; `syncd rollback` brings it back.
+    """
     session = start(workspace)
-    key = Key(kind, id_, owner)
-    linked = _links(session.load(), changes.find_definition(session.load(), key))
-    show.confirm(f"Delete {key}, linked to {linked or 'nothing'}?", yes=yes)
-    _changed(session.change(lambda here: changes.delete_definition(here, key), f"{kind} {id_} deleted"), output)
+    key = Key(_row(ctx).name, id_, owner)
+    seen = find.definition(session.load(), key)
+    ask.confirm(f"Delete {key}, linked to {_links(seen) or 'nothing'}?", yes=yes)
+
+    def edit(here: Workspace) -> Workspace:
+        if here.definitions.get(key, seen) != seen:
+            raise FixError(Reason.CONFLICT, str(key), "was changed meanwhile, and nothing was deleted", "look again")
+        return changes.delete_definition(here, key)
+
+    show.changed(*session.change(edit, f"{key} deleted"), output)
+
+
+_Given = list[str] | None
+
+
+def _create(
+    key: Key,
+    given: tuple[_Given, _Given],
+    declared: frozenset[Path],
+    links: tuple[list[str], bool],
+    workspace: str | None,
+    output: Output,
+) -> None:
+    names, link_all = links
+    if key.owner and (names or link_all):
+        raise WrongUsage("a deployment's own is linked to it and to no other: leave --link or -d out")
+    session = start(workspace)
+
+    def edit(here: Workspace, values: Assigned) -> Workspace:
+        fields = changes.put({}, values.values)
+        here = changes.add_definition(here, Definition(key, fields, declared | values.secret, link_all=link_all))
+        for name in names:
+            find.deployment(here, name)
+            here = changes.link(here, key, name, {})
+        return here
+
+    # Tried first, so that nobody is asked for the secret of what can't be made.
+    here = session.load()
+    if key.owner:
+        find.deployment(here, key.owner)
+    edit(here, Assigned({}))
+    values = assigned(key.kind, key.id, *given, declared)
+    required = KINDS[key.kind].required
+    warned = [] if (required,) in values.values else [f"{key} has no {required}: it is written nowhere before it has"]
+    result = session.change(lambda here: edit(here, values), f"{key} created")
+    show.changed(*result, output, warned=warned)
+
+
+def _update(
+    key: Key,
+    given: tuple[_Given, _Given, _Given],
+    declared: frozenset[Path],
+    workspace: str | None,
+    output: Output,
+) -> None:
+    fields, references, unset = given
+    if not fields and not references and not unset and not declared:
+        raise WrongUsage("nothing to change: name a field")
+    removed = [field_path(key.kind, name) for name in unset or ()]
+    session = start(workspace)
+    known = find.definition(session.load(), key).secret_fields
+    values = assigned(key.kind, key.id, fields, references, known | declared)
+
+    def edit(here: Workspace) -> Workspace:
+        find.definition(here, key)
+        return changes.update_definition(here, key, values.values, remove=removed, secret=values.secret | declared)
+
+    show.changed(*session.change(edit, f"{key} updated"), output)
+
+
+def _all_secret(key: Key, secret: bool) -> frozenset[Path]:
+    return frozenset((name,) for name in KINDS[key.kind].fields) if secret else frozenset()
 
 
 def _row(ctx: typer.Context) -> Kind:
@@ -188,23 +288,21 @@ def _row(ctx: typer.Context) -> Kind:
     return KINDS[ctx.parent.info_name]
 
 
-def _changed(result: tuple[Workspace, Workspace], output: Output) -> None:
-    before, after = result
-    show.changed(edits(before, after), after.revision, output)
-
-
-def _links(workspace: Workspace, definition: Definition) -> str:
+def _links(definition: Definition) -> str:
     if definition.key.owner:
         return definition.key.owner
     if definition.link_all:
-        return "all" + (f" but {', '.join(sorted(definition.exclude))}" if definition.exclude else "")
-    return ", ".join(sorted(definition.links))
+        return "all" + (f" but {show.names(sorted(definition.exclude))}" if definition.exclude else "")
+    return show.names(sorted(definition.links))
 
 
 def _shown(definition: Definition, fields: Fields) -> list[Shown]:
     key = definition.key
     secret = secret_paths(key.kind, key.id, fields, definition.secret_fields)
-    return [shown(path, value, "", secret=is_secret(path, secret)) for path, value in leaves(fields)]
+    # A null is no secret: it says that there is none.
+    return [
+        shown(path, value, "", secret=value is not None and is_secret(path, secret)) for path, value in leaves(fields)
+    ]
 
 
 def _brief(definition: Definition, field: str) -> str | None:

@@ -8,29 +8,48 @@ from typing import Annotated
 
 import typer
 
-from syncd.cli import show
-from syncd.cli.options import Output, OutputOption, WorkspaceOption, YesOption
+from syncd.cli import ask, show
+from syncd.cli.options import Output, OutputOption, WorkspaceOption, YesOption, epilog, examples
+from syncd.cli.session import now, opened, start, unknown_targets, who
+from syncd.cli.usage import WrongUsage
 from syncd.core.edits import edits
 from syncd.core.errors import FixError, Reason
 from syncd.core.explain import news
 from syncd.core.model import Workspace
 
+INIT = epilog(
+    examples("syncd init", "SYNCD_HOME=/srv/syncd syncd init"),
+    "Environment:\n"
+    "  SYNCD_HOME      the folder; ~/.syncd unless it is set\n"
+    "  SYNCD_REGISTRY  another registry, as sqlite:////absolute/path.db\n"
+    "  SYNCD_KEY_FILE  another key file\n"
+    "  SYNCD_KEYS      the keys themselves, comma-separated, the first encrypts",
+)
+APPLY = epilog(
+    examples("syncd apply -f definitions.yaml", "syncd apply -f definitions/ --prune --yes"),
+    "Exit codes:\n  0 applied, or nothing to change  1 the files are wrong, or the answer was no",
+)
+EXPORT = epilog(examples("syncd export > definitions.yaml", "syncd export --to definitions.yaml"))
+
 
 def init(output: OutputOption = Output.TABLE) -> None:
-    """Make SYNCD_HOME (~/.syncd): syncd.toml, the registry, and a key unless SYNCD_KEYS holds one.
+    """Make the installation: settings, registry, key.
 
-    What is there already stays as it is.
+    What is there already stays as it is; a registry never gets a second key this way.
     """
     from syncd import installation
     from syncd.registry import database, encryption
 
     home = Path(os.environ.get("SYNCD_HOME") or Path.home() / ".syncd").absolute()
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings = home / installation.SETTINGS
     made = []
-    if not settings.exists():
-        settings.write_text(installation.TEMPLATE, "utf-8")
-        made.append(settings)
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not settings.exists():
+            settings.write_text(installation.TEMPLATE, "utf-8")
+            made.append(settings)
+    except OSError as error:
+        raise _unwritable(settings, error) from None
     here = installation.load(os.environ)
     if not os.environ.get(encryption.KEYS_VARIABLE) and not here.key_file.exists():
         if database.exists(here.url):
@@ -40,15 +59,13 @@ def init(output: OutputOption = Output.TABLE) -> None:
                 "isn't there, and the registry was encrypted with it",
                 "restore it; a new key couldn't read what is there",
             )
-        encryption.write_keys(here.key_file, [encryption.new_key()])
-        made.append(here.key_file)
+        if encryption.make_keys(here.key_file):
+            made.append(here.key_file)
     registry = database.create(here.url, encryption.load_keys(here.key_file, os.environ))
     if output is Output.JSON:
         show.as_json({"home": str(home), "instance": registry.instance, "made": [str(path) for path in made]})
         return
-    show.table(
-        "", ("what", "where"), [("settings", settings), ("registry", registry.path), ("keys", registry.keys.source)]
-    )
+    show.table(("what", "where"), [("settings", settings), ("registry", registry.path), ("keys", registry.keys.source)])
     show.say("Next: name a target in syncd.toml, then `syncd apply -f definitions.yaml`.")
 
 
@@ -61,32 +78,30 @@ def apply(
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Bring files into the registry: what would change is shown first.
+    """Bring definitions from files into the registry.
 
-    A definition or deployment that the files name is taken whole; what they don't name stays, unless --prune.
+    What would change is shown first, and asked about. A definition or deployment that the files name is taken whole:
+    a field, link or override that they don't have is removed. What they don't name stays, unless --prune.
     """
     from syncd import definitions
-    from syncd.cli.session import now, opened, who
     from syncd.registry import workspaces
 
-    _, registry = opened()
+    installation, registry = opened()
     read = definitions.read(path)
     if workspace is not None and workspace != read.workspace:
-        raise typer.BadParameter(f"the files are of workspace {read.workspace}, not of {workspace}")
+        raise WrongUsage(f"the files are of workspace {read.workspace}, and --workspace says another")
     there = read.workspace in workspaces.names(registry)
     before = workspaces.load(registry, read.workspace) if there else Workspace(read.workspace)
     after = read.onto(before, prune=prune)
     found = edits(before, after)
-    if found and output is Output.TABLE:
-        show.edits(found)
-    show.warnings(news(before, after))
+    warned = (*news(before, after), *unknown_targets(installation, _targets(after) - _targets(before)))
+    if output is Output.TABLE or not yes:
+        show.proposed(found, warned, aside=output is Output.JSON)
     if found or not there:
-        show.confirm(f"Apply {len(found)} changes to workspace {read.workspace}?", yes=yes)
+        ask.confirm(f"Apply {len(found)} changes to workspace {read.workspace}?", yes=yes)
+        # Against what was shown: what another made meanwhile is a conflict, and isn't lost.
         after = workspaces.save(registry, before, after, who=who(), now=now(), why=f"apply {path.name}")
-    if output is Output.JSON:
-        show.as_json({"revision": after.revision, "edits": [show.edit_document(one) for one in found]})
-    else:
-        show.say(f"[green]✓[/green] revision {after.revision}" if found else "nothing to change")
+    show.made(found, warned, after.revision, output)
 
 
 def export(
@@ -95,18 +110,31 @@ def export(
     ] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Give the definitions back as YAML that applies to nothing; stored secrets stay in the registry."""
+    """Give the definitions back as YAML.
+
+    Applied, it changes nothing. A value that lives only in the registry is {$stored: true}: kept as it is.
+    """
     from syncd import definitions
-    from syncd.cli.session import start
 
     text = definitions.write(start(workspace).load())
     if to is None:
         typer.echo(text, nl=False)
         return
-    temporary = to.with_name(f".{to.name}~")
+    to = to.absolute()
+    temporary = to.parent / f".{to.name}~"
     try:
         temporary.write_text(text, "utf-8")
         temporary.replace(to)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise FixError(Reason.ACCESS_DENIED, str(to), f"can't be written: {os.strerror(error.errno or 0)}") from None
+        raise _unwritable(to, error) from None
+
+
+def _targets(workspace: Workspace) -> frozenset[str]:
+    return frozenset(name for one in workspace.deployments.values() for name in one.targets)
+
+
+def _unwritable(path: Path, error: OSError) -> FixError:
+    return FixError(
+        Reason.ACCESS_DENIED, str(path), f"can't be written: {os.strerror(error.errno or 0)}", "name a place that can"
+    )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from syncd.cli import show
-from syncd.cli.options import Output, OutputOption, WorkspaceOption, YesOption
+from syncd.cli import ask, show
+from syncd.cli.options import Output, OutputOption, WorkspaceOption, YesOption, epilog, examples
+from syncd.cli.session import now, start, who
 from syncd.core.edits import edits
+from syncd.core.explain import news
 
-RevisionArgument = Annotated[int, typer.Argument(metavar="REVISION", min=0)]
+RevisionArgument = Annotated[int, typer.Argument(metavar="REVISION", min=0, help="A number of `syncd history`.")]
+
+HISTORY = epilog(examples("syncd history", "syncd history -n 100 --output json"))
+DIFF = epilog(examples("syncd diff 12        what changed since revision 12", "syncd diff 12 14     between the two"))
+ROLLBACK = epilog(examples("syncd rollback 12"))
 
 
 def history(
@@ -18,8 +25,7 @@ def history(
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Who changed what and when, the newest first."""
-    from syncd.cli.session import start
+    """Show who changed what and when, the newest first."""
     from syncd.registry import history as revisions
 
     session = start(workspace)
@@ -27,45 +33,53 @@ def history(
     if output is Output.JSON:
         show.as_json({"revisions": [one._asdict() for one in found]})
     else:
-        show.table("", ("revision", "at", "who", "why"), found)
+        show.table(("revision", "at", "who", "why"), found)
 
 
 def diff(
     before: RevisionArgument,
-    after: Annotated[int | None, typer.Argument(metavar="[REVISION]", min=0, help="Else: as it is now.")] = None,
+    after: Annotated[
+        int | None, typer.Argument(metavar="[REVISION]", min=0, help="Another one; else as it is now.")
+    ] = None,
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """What differs between two revisions, secrets by name only."""
-    from syncd.cli.session import start
-    from syncd.registry import history as revisions
+    """Show what differs between two revisions.
 
+    A secret is shown by its name alone.
+    """
     session = start(workspace)
-    until = session.load().revision if after is None else after
-    found = revisions.diff(session.registry, session.workspace, before, until)
+    old = session.load(at=before)
+    new = session.load(at=after)
+    found = edits(old, new)
     if output is Output.JSON:
-        show.as_json({"before": before, "after": until, "edits": [show.edit_document(one) for one in found]})
+        show.as_json({"before": before, "after": new.revision, "edits": [one._asdict() for one in found]})
     elif found:
-        show.edits(found)
+        show.edited(found)
     else:
         show.say("no difference")
 
 
 def rollback(
-    to: RevisionArgument,
+    to: Annotated[int, typer.Argument(metavar="REVISION", min=1, help="A number of `syncd history`.")],
     yes: YesOption = False,
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Make a new revision that is what an old one was; the next sync brings it to the targets."""
-    from syncd.cli.session import now, start, who
-    from syncd.registry import history as revisions
+    """Make everything as it was at a revision.
+
+    That is a new revision, secrets included; the next sync brings it to the targets.
+    """
+    from syncd.registry import workspaces
 
     session = start(workspace)
-    found = revisions.diff(session.registry, session.workspace, session.load().revision, to)
-    if found and not yes:
-        show.edits(found)
+    before = session.load()
+    after = replace(session.load(at=to), revision=before.revision)
+    found, warned = edits(before, after), news(before, after)
+    if output is Output.TABLE or not yes:
+        show.proposed(found, warned, aside=output is Output.JSON)
     if found:
-        show.confirm(f"Go back to revision {to}?", yes=yes)
-    before, after = revisions.rollback(session.registry, session.workspace, to, who=who(), now=now())
-    show.changed(edits(before, after), after.revision, output)
+        ask.confirm(f"Go back to revision {to}?", yes=yes)
+    # Against what was shown: what another made meanwhile is a conflict, and isn't lost.
+    after = workspaces.save(session.registry, before, after, who=who(), now=now(), why=f"rollback to revision {to}")
+    show.made(found, warned, after.revision, output)

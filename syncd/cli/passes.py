@@ -1,4 +1,4 @@
-"""`explain`, `plan`, `sync`, `status`: what a deployment gets, and what lies in its targets."""
+"""`plan` and `sync`: what would be written to the targets, and writing it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.tree import Tree
 
 from syncd.cli import show
-from syncd.cli.definitions import field_document
-from syncd.cli.options import (
-    DeploymentArgument,
-    IdArgument,
-    Output,
-    OutputOption,
-    VariableOption,
-    WorkspaceOption,
-    kind_of,
-)
-from syncd.core import changes
+from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
+from syncd.cli.session import now, start
 from syncd.core.documents import Place, View
-from syncd.core.errors import FixError, Reason, SyncError
-from syncd.core.explain import displayed
-from syncd.core.explain import explain as explained
-from syncd.core.model import Item, dotted
+from syncd.core.errors import Reason, SyncError
+from syncd.core.model import Path, dotted
 from syncd.core.plan import Change
 from syncd.core.secrets import MASK
 
@@ -33,57 +21,27 @@ if TYPE_CHECKING:
     from syncd.passes import Pass
 
 TargetsOption = Annotated[
-    list[str] | None, typer.Option("--target", "-t", metavar="T", help="Only this target; else all.")
+    list[str] | None, typer.Option("--target", "-t", metavar="T", help="Only this target. May be repeated.")
 ]
 ChangedOption = Annotated[
     bool,
-    typer.Option("--changed", help="Look only at what changed since the last pass; else everything is read back."),
+    typer.Option("--changed", help="Look only at what changed since the last sync; else everything is read back."),
 ]
 
+PLAN = epilog(
+    examples("syncd plan", "syncd plan -t files --detailed-exitcode"),
+    "Exit codes:\n"
+    "  0 looked at everything  1 something failed; with --detailed-exitcode also\n"
+    "  3 deletes would be held back  10 changes are pending, and nothing else",
+)
+SYNC = epilog(
+    examples("syncd sync", "syncd sync --accept-deletes 1a2b3c4d5e6f"),
+    "Exit codes:\n"
+    "  0 everything is in sync  1 something failed, the rest is done\n"
+    "  3 deletes were held back, and nothing failed: `syncd plan` shows them",
+)
 
-def explain(
-    deployment: DeploymentArgument,
-    id_: IdArgument,
-    variable: VariableOption = False,
-    workspace: WorkspaceOption = None,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """Show what a deployment gets for an id, each field with the layer that it comes from; secrets masked."""
-    from syncd.cli.session import start
-
-    here = start(workspace).load()
-    changes.find_deployment(here, deployment)
-    item = Item(deployment, kind_of(variable), id_)
-    found = explained(here, item)
-    if found is None:
-        raise FixError(
-            Reason.NOT_FOUND,
-            str(item),
-            "isn't linked",
-            f"`syncd link {deployment} {id_}`, and see `syncd {item.kind} list`",
-        )
-    if output is Output.JSON:
-        show.as_json(
-            {
-                **item._asdict(),
-                "source": found.source,
-                "fields": [field_document(one) for one in found.fields],
-                "notes": found.notes,
-                "warnings": found.warnings,
-            }
-        )
-        return
-    tree = Tree(
-        f"[bold]{show.plain(id_)}[/bold] for [bold]{show.plain(deployment)}[/bold] ({found.source} {item.kind})"
-    )
-    width = max((len(dotted(one.path)) for one in found.fields), default=0)
-    for one in found.fields:
-        name = show.plain(dotted(one.path).ljust(width))
-        tree.add(f"{name}  {show.plain(displayed(one))}  [cyan]← {one.layer}[/cyan]")
-    show.out.print(tree)
-    for note in found.notes:
-        show.say(f"[dim]{show.plain(note)}[/dim]")
-    show.warnings(found.warnings)
+_NO_TARGETS = "no deployment names a target: `syncd deployment update D --target T`"
 
 
 def plan(
@@ -95,22 +53,26 @@ def plan(
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show what `sync` would do, and do nothing."""
+    """Show what `sync` would write, and write nothing.
+
+    References are read, and each target is looked at. A secret is shown by its name alone.
+    """
     from syncd import passes
-    from syncd.cli.session import start
 
     session = start(workspace)
-    found = passes.plan(session.installation, session.registry, session.workspace, targets or (), verify=not changed)
-    if output is Output.JSON:
-        revision = session.load().revision
-        show.as_json(
-            {"workspace": session.workspace, "revision": revision, "targets": [_plan_document(one) for one in found]}
+    revision = session.load().revision
+    with show.busy("looking at the targets"):
+        found = passes.plan(
+            session.installation, session.registry, session.workspace, _once(targets), verify=not changed
         )
+    if output is Output.JSON:
+        documents = [_plan_document(one) for one in found]
+        show.as_json({"workspace": session.workspace, "revision": revision, "targets": documents})
     else:
         for one in found:
             _show_plan(one)
         if not found:
-            show.say("no deployment names a target: `syncd deployment update D --target T`")
+            show.say(_NO_TARGETS)
     raise typer.Exit(_plan_code(found, detailed=detailed))
 
 
@@ -120,24 +82,24 @@ def sync(
     accept: Annotated[
         str, typer.Option("--accept-deletes", metavar="DIGEST", help="Carry out the held deletes that `plan` showed.")
     ] = "",
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another pass to end.")] = 30,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for another sync to end.")] = 30,
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Bring every target to what the registry says.
 
-    Exit codes: 0 done; 1 something failed; 3 the guard held deletes and nothing failed.
+    What fails is told and keeps what the target holds; everything else is written all the same.
     """
     from syncd import passes
-    from syncd.cli.session import now, start
 
     session = start(workspace)
+    revision = session.load().revision
     with show.progress() as progress:
         found = passes.sync(
             session.installation,
             session.registry,
             session.workspace,
-            targets or (),
+            _once(targets),
             verify=not changed,
             wait=wait,
             now=now(),
@@ -145,93 +107,20 @@ def sync(
             progress=progress,
         )
     if output is Output.JSON:
-        show.as_json({"workspace": session.workspace, "targets": [_sync_document(one) for one in found]})
+        documents = [_sync_document(one) for one in found]
+        show.as_json({"workspace": session.workspace, "revision": revision, "targets": documents})
     else:
         for one in found:
             _show_sync(one)
         if not found:
-            show.say("no deployment names a target: `syncd deployment update D --target T`")
+            show.say(_NO_TARGETS)
+        if accept and any(one.prepared is not None and one.prepared.plan.digest for one in found):
+            show.tell("what is held back isn't what --accept-deletes names: look again")
     raise typer.Exit(_code(error for one in found for error in _failures(one)))
 
 
-def status(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE) -> None:
-    """Show how far each target is, and each item that isn't in sync: why, since when, and the way out."""
-    from syncd.cli.session import start
-    from syncd.registry import status as registry_status
-
-    session = start(workspace)
-    revision = session.load().revision
-    names = registry_status.targets(session.registry, session.workspace)
-    found = [
-        (
-            name,
-            registry_status.last_pass(session.registry, session.workspace, name),
-            registry_status.statuses(session.registry, session.workspace, name),
-        )
-        for name in names
-    ]
-    wrong = [
-        (name, item, one)
-        for name, _, items in found
-        for item, one in sorted(items.items())
-        if one.reason is not Reason.SYNCED
-    ]
-    if output is Output.JSON:
-        show.as_json(
-            {
-                "revision": revision,
-                "targets": [
-                    {
-                        "target": name,
-                        "revision": last.revision,
-                        "last_pass": last.at,
-                        "behind_since": last.behind_since,
-                        "items": len(items),
-                    }
-                    for name, last, items in found
-                    if last is not None
-                ],
-                "items": [
-                    {
-                        "target": name,
-                        **item._asdict(),
-                        "reason": one.reason.value,
-                        "since": one.since,
-                        "last_success": one.last_success,
-                        "failures": one.failures,
-                        "message": one.message,
-                        "remedy": one.remedy or None,
-                    }
-                    for name, item, one in wrong
-                ],
-            }
-        )
-        return
-    show.table(
-        f"registry: revision {revision}",
-        ("target", "state", "last pass", "items"),
-        (
-            (name, _state(last.revision, revision, last.behind_since), last.at, len(items))
-            for name, last, items in found
-            if last is not None
-        ),
-    )
-    if wrong:
-        show.table(
-            "\nnot in sync",
-            ("target", "item", "reason", "since", "failures", "what to do"),
-            (
-                (name, item, one.reason.value, one.since, one.failures, f"{one.message}; {one.remedy}".rstrip("; "))
-                for name, item, one in wrong
-            ),
-        )
-
-
-def _state(reached: int, revision: int, behind_since: str | None) -> str:
-    if reached == revision and behind_since is None:
-        return "in sync"
-    since = f", since {behind_since}" if behind_since else ""
-    return f"behind: revision {revision}, has {reached}{since}"
+def _once(names: list[str] | None) -> list[str]:
+    return list(dict.fromkeys(names or ()))
 
 
 def _failures(one: Pass) -> Iterator[SyncError]:
@@ -259,93 +148,97 @@ def _plan_code(found: Sequence[Pass], *, detailed: bool) -> int:
 
 
 def _show_plan(one: Pass) -> None:
-    show.say(f"[bold]{show.plain(one.target)}[/bold]")
     if one.prepared is None:
-        show.errors([one.error] if one.error else [])
+        show.errors([one.error] if one.error else [], where=one.target)
         return
     found = one.prepared.plan
-    rows = [line for change in found.changes for line in _lines(change)]
-    if rows:
-        show.table("", ("", "document", "field", "from", "to"), rows)
     counts = Counter(_sign(change) for change in found.changes)
-    show.say(f"{counts['+']} to create, {counts['~']} to update, {counts['-']} to delete, {len(found.hold)} held")
-    _show_held(found.hold, found.digest)
-
-
-def _show_held(hold: Mapping[Place, SyncError], digest: str) -> None:
-    show.errors(error for _, error in sorted(hold.items()) if error.reason is not Reason.DELETES_HELD)
-    held = [place for place, error in sorted(hold.items()) if error.reason is Reason.DELETES_HELD]
-    if held:
-        show.table("deletes held back", ("", "document"), (("-", place) for place in held))
-        show.say(f"to carry them out: `syncd sync --accept-deletes {digest}`")
+    said = [f"{counts[sign]} to {action}" for sign, action in _ACTIONS.items() if counts[sign]]
+    said += [f"{len(found.hold)} held"] if found.hold else []
+    show.say((one.target, "bold"), f": {', '.join(said) or 'nothing to do'}")
+    show.changes([_group(change) for change in found.changes])
+    _show_held(one.target, found.hold, found.digest)
 
 
 def _show_sync(one: Pass) -> None:
     if one.error is not None or one.prepared is None:
-        show.say(f"[red]✗[/red] [bold]{show.plain(one.target)}[/bold]")
-        show.errors([one.error] if one.error else [])
+        show.errors([one.error] if one.error else [], where=one.target)
         return
     counts = Counter(outcome.action for outcome in one.outcomes if outcome.error is None)
-    failed = [outcome for outcome in one.outcomes if outcome.error is not None]
-    said = ", ".join(f"{counts[name]} {name}" for name in ("created", "updated", "deleted") if counts[name])
-    sign = "[red]✗[/red]" if failed else "[green]✓[/green]"
-    show.say(f"{sign} [bold]{show.plain(one.target)}[/bold]: {said or 'nothing to do'}")
-    hold = {outcome.place: outcome.error for outcome in failed if outcome.error is not None}
-    _show_held(hold, one.prepared.plan.digest)
+    hold = {outcome.place: outcome.error for outcome in one.outcomes if outcome.error is not None}
+    said = [f"{counts[name]} {name}" for name in ("created", "updated", "deleted") if counts[name]]
+    said += [f"{len(hold)} held"] if hold else []
+    show.say(show.FAILED if hold else show.DONE, (one.target, "bold"), f": {', '.join(said) or 'nothing to do'}")
+    _show_held(one.target, hold, one.prepared.plan.digest)
 
 
-def _rows(change: Change) -> Iterator[tuple[str, str | None, str | None, str | None]]:
-    """A line per leaf that moves: sign, field, before, after. A document that goes is one line."""
-    before, after = change.before or {}, change.after or {}
-    if change.after is None:
-        yield _sign(change), None, None, None
-        return
-    for path in sorted(before.keys() | after.keys()):
-        if before.get(path) != after.get(path):
-            yield _sign(change), dotted(path), _leaf(before, path), _leaf(after, path)
+def _show_held(target: str, hold: Mapping[Place, SyncError], digest: str) -> None:
+    show.errors((error for _, error in sorted(hold.items()) if error.reason is not Reason.DELETES_HELD), where=target)
+    held = [place for place, error in sorted(hold.items()) if error.reason is Reason.DELETES_HELD]
+    if held:
+        show.say("held back, as so many deletes may be a mistake:")
+        show.changes([((f"- {_where(place)}", "red"), []) for place in held])
+        show.say(f"to carry them out: `syncd sync --target {target} --accept-deletes {digest}`")
 
 
-def _lines(change: Change) -> Iterator[tuple[str, str, str | None, str | None, str | None]]:
-    """As people see it: the place once, a layer's name before its field, and no bookkeeping."""
-    where = f"{change.place}".partition("/deployments/")[2] or str(change.place)
-    rows = [row for row in _rows(change) if row[1] not in _BOOKKEEPING]
-    for sign, field, before, after in rows or [(_sign(change), None, None, None)]:
-        _, layers, name = (field or "").rpartition("layers.")
-        layer, _, rest = name.partition(".")
-        yield sign, where, f"{layer}: {rest}" if layers else field, before, after
-        where = ""
+def _group(change: Change) -> tuple[show.Part, list[show.Line]]:
+    """A document and what moves in it as people see it: a field with its layer, and no bookkeeping."""
+    sign = _sign(change)
+    title = (f"{sign} {_where(change.place)}", show.STYLES[sign])
+    return title, [
+        show.Line(show.sign(before, after), _field(path), before, after)
+        for path, before, after in _moves(change)
+        if change.after is not None and path[0] not in _BOOKKEEPING
+    ]
 
 
 _BOOKKEEPING = ("secrets", "count", "deployment", "revision", "workspace")
 
 
-def _leaf(view: View, path: tuple[str, ...]) -> str | None:
+def _field(path: Path) -> str:
+    return f"{path[1]}: {dotted(path[2:])}" if path[0] == "layers" and len(path) > 2 else dotted(path)
+
+
+def _where(place: Place) -> str:
+    return str(place).partition("/deployments/")[2] or str(place)
+
+
+def _moves(change: Change) -> Iterator[tuple[Path, str | None, str | None]]:
+    """Each leaf that moves: path, before, after, a secret as its mask."""
+    before, after = change.before or {}, change.after or {}
+    for path in sorted(before.keys() | after.keys()):
+        if before.get(path) != after.get(path):
+            yield path, _leaf(before, path), _leaf(after, path)
+
+
+def _leaf(view: View, path: Path) -> str | None:
     leaf = view.get(path)
     return MASK if leaf is not None and leaf.startswith("hmac:") else leaf
 
 
 def _sign(change: Change) -> str:
-    if change.before is None:
-        return "+"
-    return "-" if change.after is None else "~"
+    return show.sign(change.before, change.after)
 
 
 _ACTIONS = {"+": "create", "~": "update", "-": "delete"}
 
 
 def _plan_document(one: Pass) -> dict[str, Any]:
-    document: dict[str, Any] = {"target": one.target, "error": show.error_document(one.error) if one.error else None}
+    document: dict[str, Any] = {
+        "target": one.target,
+        "error": show.error_document(one.error) if one.error else None,
+        "changes": [],
+        "held": [],
+        "deletes_digest": None,
+    }
     if one.prepared is not None:
         found = one.prepared.plan
         document["changes"] = [
             {
-                "object": change.place.object,
-                "key": change.place.key or None,
+                **_place_document(change.place),
                 "action": _ACTIONS[_sign(change)],
                 "fields": [
-                    {"path": field, "before": before, "after": after}
-                    for _, field, before, after in _rows(change)
-                    if field
+                    {"path": dotted(path), "before": before, "after": after} for path, before, after in _moves(change)
                 ],
             }
             for change in found.changes
@@ -360,7 +253,7 @@ def _sync_document(one: Pass) -> dict[str, Any]:
         "target": one.target,
         "error": show.error_document(one.error) if one.error else None,
         "written": [
-            {"object": outcome.place.object, "key": outcome.place.key or None, "action": outcome.action}
+            {**_place_document(outcome.place), "action": outcome.action}
             for outcome in one.outcomes
             if outcome.error is None and outcome.action != "unchanged"
         ],
@@ -370,5 +263,9 @@ def _sync_document(one: Pass) -> dict[str, Any]:
     }
 
 
+def _place_document(place: Place) -> dict[str, Any]:
+    return {"object": place.object, "key": place.key or None}
+
+
 def _held_document(place: Place, error: SyncError) -> dict[str, Any]:
-    return {"object": place.object, "key": place.key or None, **show.error_document(error)}
+    return {**_place_document(place), **show.error_document(error)}

@@ -1,45 +1,60 @@
-"""What a command works on: installation, registry, workspace. Imported when a command runs, not for `--help`."""
+"""What a command works on: installation, registry, workspace. What they need is imported when a command runs."""
 
 from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
-from syncd import installation
+from syncd.cli.usage import suggestion
 from syncd.core.errors import FixError, Reason
 from syncd.core.model import Workspace
-from syncd.registry import workspaces
-from syncd.registry.database import Registry
+
+if TYPE_CHECKING:
+    from syncd.installation import Installation
+    from syncd.registry.database import Registry
 
 
 @dataclass(frozen=True)
 class Session:
     """An open installation, one of its workspaces, and who is at work."""
 
-    installation: installation.Installation
+    installation: Installation
     registry: Registry
     workspace: str
 
-    def load(self) -> Workspace:
-        """The workspace as it is."""
-        return workspaces.load(self.registry, self.workspace)
+    def load(self, *, at: int | None = None) -> Workspace:
+        """The workspace as it is, or as it was at a revision."""
+        from syncd.registry import workspaces
+
+        return workspaces.load(self.registry, self.workspace, at=at)
 
     def change(self, edit: Callable[[Workspace], Workspace], why: str) -> tuple[Workspace, Workspace]:
         """Before and after an edit, which is a revision."""
+        from syncd.registry import workspaces
+
         return workspaces.change(self.registry, self.workspace, edit, who=who(), now=now(), why=why)
 
+    def unknown_targets(self, names: Iterable[str]) -> tuple[str, ...]:
+        """A warning for each target that this installation hasn't."""
+        return unknown_targets(self.installation, names)
 
-def opened() -> tuple[installation.Installation, Registry]:
+
+def opened() -> tuple[Installation, Registry]:
     """The installation that the environment points at, and its registry. Raises SyncError."""
+    from syncd import installation
+
     here = installation.load(os.environ)
     return here, here.registry()
 
 
 def start(workspace: str | None) -> Session:
     """Open all, and choose the workspace: the one named, or the only one. Raises SyncError."""
+    from syncd.registry import workspaces
+
     here, registry = opened()
     known = workspaces.names(registry)
     if workspace is not None:
@@ -48,7 +63,7 @@ def start(workspace: str | None) -> Session:
                 Reason.NOT_FOUND,
                 f"workspace {workspace}",
                 f"isn't in this registry; it has {', '.join(known) or 'none'}",
-                f"`syncd workspace create {workspace}`",
+                suggestion(workspace, known) or f"`syncd workspace create {workspace}`",
             )
         return Session(here, registry, workspace)
     if len(known) == 1:
@@ -58,6 +73,14 @@ def start(workspace: str | None) -> Session:
         "workspace",
         f"there are several: {', '.join(known)}" if known else "there is none yet",
         "choose with --workspace or SYNCD_WORKSPACE" if known else "`syncd workspace create NAME`, or `syncd apply`",
+    )
+
+
+def unknown_targets(installation: Installation, names: Iterable[str]) -> tuple[str, ...]:
+    """A warning for each target that the installation hasn't."""
+    return tuple(
+        f"target {name} isn't in syncd.toml: nothing is written there before an operator adds [targets.{name}]"
+        for name in sorted(set(names) - installation.targets.keys())
     )
 
 

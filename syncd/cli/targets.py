@@ -6,50 +6,41 @@ from typing import Annotated
 
 import typer
 
-from syncd.cli import show
+from syncd.cli import ask, show
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, YesOption
-from syncd.core.errors import Reason
+from syncd.cli.session import now, start, who
 
-app = typer.Typer(help="Where documents go: the installation's, in syncd.toml.", no_args_is_help=True)
+app = typer.Typer(
+    help="Where documents go: the installation's, in syncd.toml.\n\n"
+    "A deployment names its targets: `syncd deployment update D --target T`.",
+    no_args_is_help=True,
+)
 
-TargetArgument = Annotated[str, typer.Argument(metavar="TARGET")]
+TargetArgument = Annotated[str, typer.Argument(metavar="TARGET", help="A name of syncd.toml.")]
 
 
 @app.command("list")
 def list_(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE) -> None:
     """List them, with the deployments that name each."""
-    from syncd.cli.session import start
-
     session = start(workspace)
     here = session.load()
-    rows = [
-        (name, type_, settings, sorted(one.name for one in here.deployments.values() if name in one.targets))
+    used = {
+        name: sorted(one.name for one in here.deployments.values() if name in one.targets)
+        for name in session.installation.targets
+    }
+    found = [
+        (name, type_, session.installation.layout(name), settings.workspaces, used[name])
         for name, (type_, settings) in sorted(session.installation.targets.items())
     ]
+    columns = ("name", "type", "layout", "workspaces", "deployments")
     if output is Output.JSON:
-        show.as_json(
-            {
-                "targets": [
-                    {"name": name, "type": type_, "layout": session.installation.layout(name), "deployments": used}
-                    for name, type_, _, used in rows
-                ]
-            }
-        )
+        show.as_json({"targets": [dict(zip(columns, one, strict=True)) for one in found]})
         return
-    show.table(
-        "",
-        ("name", "type", "layout", "workspaces", "deployments"),
-        (
-            (
-                name,
-                type_,
-                session.installation.layout(name),
-                "all" if settings.workspaces is None else ", ".join(settings.workspaces),
-                ", ".join(used),
-            )
-            for name, type_, settings, used in rows
-        ),
+    rows = (
+        (name, type_, layout, "all" if allowed is None else show.names(allowed), show.names(names))
+        for name, type_, layout, allowed, names in found
     )
+    show.table(columns, rows)
 
 
 @app.command()
@@ -59,24 +50,28 @@ def adopt(
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Take over what lies there and isn't ours: a lost registry's objects, and files that stand in the way.
+    """Take over what lies there and isn't ours.
 
-    The next sync writes over them, or removes what is linked to nothing.
+    A lost registry's objects, and files that stand in the way. The next sync writes over them, or removes what is
+    linked to nothing.
     """
     from syncd import passes
-    from syncd.cli.session import start
 
     session = start(workspace)
-    found = passes.adoptable(session.installation, session.registry, session.workspace, name)
-    if found and output is Output.TABLE:
-        show.table("", ("object", "written by"), ((one, whose or "somebody else") for one, (_, whose) in found.items()))
+    with show.busy(f"looking at {name}"):
+        found = passes.adoptable(session.installation, session.registry, session.workspace, name)
+    if found and not (yes and output is Output.JSON):
+        for one, (_, whose) in found.items():
+            show.tell(f"  {one}, by {whose or 'somebody else'}")
     if found:
-        show.confirm(f"Adopt {len(found)} objects of target {name}?", yes=yes)
+        ask.confirm(f"Adopt {len(found)} objects of target {name}?", yes=yes)
         passes.adopt(session.registry, session.workspace, name, {one: version for one, (version, _) in found.items()})
     if output is Output.JSON:
         show.as_json({"target": name, "adopted": sorted(found)})
+    elif found:
+        show.say(show.DONE, f"{len(found)} adopted; now `syncd sync`")
     else:
-        show.say("[green]✓[/green] adopted; now `syncd sync`" if found else "nothing to adopt")
+        show.say("nothing to adopt")
 
 
 @app.command("accept-restore")
@@ -86,16 +81,21 @@ def accept_restore(
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Say that this registry counts, though the target holds a later revision of it: it counts on from there."""
+    """Say that this registry counts, though a target is ahead.
+
+    A target that holds a later revision than the registry means that the registry was restored or copied: syncs stop
+    until somebody looked. The registry then counts on from the target's revision.
+    """
     from syncd import passes
-    from syncd.cli.session import now, start, who
     from syncd.registry import history
 
     session = start(workspace)
     current = session.load().revision
-    latest = passes.latest(session.installation, session.registry, session.workspace, name)
-    if latest > current:
-        show.confirm(
+    with show.busy(f"looking at {name}"):
+        latest = passes.latest(session.installation, session.registry, session.workspace, name)
+    behind = latest > current
+    if behind:
+        ask.confirm(
             f"Target {name} holds revision {latest} and the registry is at {current}: does the registry count?", yes=yes
         )
         history.skip_to(
@@ -107,10 +107,8 @@ def accept_restore(
             why=f"restore accepted: {name} held revision {latest}",
         )
     if output is Output.JSON:
-        show.as_json({"target": name, "revision": max(current, latest + 1) if latest > current else current})
+        show.as_json({"target": name, "revision": latest + 1 if behind else current})
+    elif behind:
+        show.say(show.DONE, f"revision {latest + 1}; now `syncd plan`")
     else:
-        show.say(
-            f"[green]✓[/green] revision {latest + 1}; now `syncd plan`"
-            if latest > current
-            else f"nothing to accept: {Reason.SYNCED.value}"
-        )
+        show.say(f"nothing to accept: {name} is at revision {latest}, the registry at {current}")

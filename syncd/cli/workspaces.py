@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from syncd.cli import show
-from syncd.cli.options import DeploymentArgument, Output, OutputOption, WorkspaceOption, YesOption
+from syncd.cli import ask, find, show
+from syncd.cli.options import DeploymentArgument, Output, OutputOption, WorkspaceOption, YesOption, epilog, examples
+from syncd.cli.session import now, opened, start, who
+from syncd.cli.usage import WrongUsage
 from syncd.core import changes
-from syncd.core.edits import edits
+from syncd.core.errors import FixError, Reason
 from syncd.core.model import Deployment, Workspace
 
-workspace = typer.Typer(help="A team's own space: its deployments and definitions.", no_args_is_help=True)
-environment = typer.Typer(help="Tiers of a workspace, the lowest first: dev, staging, prod.", no_args_is_help=True)
-deployment = typer.Typer(help="Airflow installations: each in one environment, with its targets.", no_args_is_help=True)
+workspace = typer.Typer(
+    help="A team's own space: its deployments and definitions.\n\n"
+    "Nothing crosses it. Commands take the only one there is, or the one that --workspace or SYNCD_WORKSPACE names.",
+    no_args_is_help=True,
+)
+environment = typer.Typer(
+    help="Tiers of a workspace, the lowest first: dev, staging, prod.\n\n"
+    "Each deployment is in one of them, and gets what `syncd override set … -e` says for it.",
+    no_args_is_help=True,
+)
+deployment = typer.Typer(help="Airflow installations, each in one environment.", no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="a-z, 0-9 and -, at most 40 characters.")]
 TargetOption = Annotated[
-    list[str] | None, typer.Option("--target", "-t", metavar="T", help="Where its documents go, by name in syncd.toml.")
+    list[str] | None,
+    typer.Option("--target", "-t", metavar="T", help="Where its documents go: a name of syncd.toml. May be repeated."),
 ]
-EnvironmentOption = Annotated[str | None, typer.Option("--environment", "-e", metavar="E")]
 
 
 @workspace.command("list")
 def list_workspaces(output: OutputOption = Output.TABLE) -> None:
     """List them."""
-    from syncd.cli.session import opened
     from syncd.registry import workspaces
 
     _, registry = opened()
@@ -49,7 +57,6 @@ def list_workspaces(output: OutputOption = Output.TABLE) -> None:
         )
         return
     show.table(
-        "",
         ("name", "environments", "deployments", "definitions", "revision"),
         (
             (one.name, ", ".join(one.environments), len(one.deployments), len(one.definitions), one.revision)
@@ -58,7 +65,7 @@ def list_workspaces(output: OutputOption = Output.TABLE) -> None:
     )
 
 
-@workspace.command("create")
+@workspace.command("create", epilog=epilog(examples("syncd workspace create analytics -e dev -e prod")))
 def create_workspace(
     name: NameArgument,
     environments: Annotated[
@@ -67,35 +74,33 @@ def create_workspace(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Make one."""
-    from syncd.cli.session import now, opened, who
     from syncd.registry import workspaces
 
     _, registry = opened()
     made = workspaces.create(registry, name, who=who(), now=now(), environments=tuple(environments or ()))
-    show.changed(edits(Workspace(name), made), made.revision, output)
+    show.changed(Workspace(name), made, output)
 
 
 @workspace.command("delete")
 def delete_workspace(name: NameArgument, yes: YesOption = False, output: OutputOption = Output.TABLE) -> None:
-    """Delete one that has no deployments, with its history."""
-    from syncd.cli.session import opened
+    """Delete one that has no deployments, with its history.
+
+    Nothing brings it back.
+    """
     from syncd.registry import workspaces
 
-    _, registry = opened()
-    workspaces.load(registry, name)
-    show.confirm(f"Delete workspace {name} and its history?", yes=yes)
-    workspaces.remove(registry, name)
+    session = start(name)
+    ask.confirm(f"Delete workspace {name} and its history?", yes=yes)
+    workspaces.remove(session.registry, name)
     if output is Output.JSON:
         show.as_json({"deleted": name})
     else:
-        show.say(f"[green]✓[/green] workspace {show.plain(name)} deleted")
+        show.say(show.DONE, f"workspace {name} deleted")
 
 
 @environment.command("list")
 def list_environments(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE) -> None:
     """List them, the lowest first, with the deployments in each."""
-    from syncd.cli.session import start
-
     here = start(workspace).load()
     rows = [
         (name, sorted(one.name for one in here.deployments.values() if one.environment == name))
@@ -104,10 +109,10 @@ def list_environments(workspace: WorkspaceOption = None, output: OutputOption = 
     if output is Output.JSON:
         show.as_json({"environments": [{"name": name, "deployments": used} for name, used in rows]})
     else:
-        show.table("", ("name", "deployments"), ((name, ", ".join(used)) for name, used in rows))
+        show.table(("name", "deployments"), ((name, show.names(used)) for name, used in rows))
 
 
-@environment.command("create")
+@environment.command("create", epilog=epilog(examples("syncd environment create staging --after dev")))
 def create_environment(
     name: NameArgument,
     after: Annotated[
@@ -117,34 +122,43 @@ def create_environment(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Add a tier."""
-    _change(
-        workspace,
-        output,
-        f"environment {name} created",
-        lambda here: changes.add_environment(here, name, after=after),
-    )
+
+    def edit(here: Workspace) -> Workspace:
+        return changes.add_environment(here, name, after=find.environment(here, after) if after else "")
+
+    show.changed(*start(workspace).change(edit, f"environment {name} created"), output)
 
 
 @environment.command("delete")
 def delete_environment(
-    name: NameArgument, workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE
+    name: NameArgument,
+    yes: YesOption = False,
+    workspace: WorkspaceOption = None,
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Remove a tier that no deployment is in, and the overrides for it."""
-    _change(workspace, output, f"environment {name} deleted", lambda here: changes.delete_environment(here, name))
+    session = start(workspace)
+    seen = _overridden(session.load(), name)
+    if seen:
+        ask.confirm(f"Delete environment {name}, with its overrides of {show.names(seen)}?", yes=yes)
+
+    def edit(here: Workspace) -> Workspace:
+        if _overridden(here, name) != seen:
+            raise _changed(f"environment {name}")
+        return changes.delete_environment(here, name)
+
+    show.changed(*session.change(edit, f"environment {name} deleted"), output)
 
 
 @deployment.command("list")
 def list_deployments(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE) -> None:
     """List them."""
-    from syncd.cli.session import start
-
     here = start(workspace).load()
     rows = [(here.deployments[name], _linked(here, name)) for name in sorted(here.deployments)]
     if output is Output.JSON:
         show.as_json({"deployments": [_document(one, linked) for one, linked in rows]})
         return
     show.table(
-        "",
         ("name", "environment", "targets", "linked"),
         ((one.name, one.environment, ", ".join(one.targets), len(linked)) for one, linked in rows),
     )
@@ -155,54 +169,67 @@ def show_deployment(
     name: DeploymentArgument, workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE
 ) -> None:
     """Show what a deployment gets."""
-    from syncd.cli.session import start
-
     here = start(workspace).load()
-    one = changes.find_deployment(here, name)
+    one = find.deployment(here, name)
     linked = _linked(here, name)
     if output is Output.JSON:
         show.as_json(_document(one, linked))
         return
-    show.say(
-        f"{show.plain(name)}: {show.plain(one.environment)}, to {show.plain(', '.join(one.targets) or 'no target')}"
+    show.table(
+        ("kind", "id", "of"), linked, title=f"{name}: {one.environment}, to {', '.join(one.targets) or 'no target'}"
     )
-    show.table("", ("kind", "id", "of"), linked)
 
 
-@deployment.command("create", epilog="Example: syncd deployment create etl-dev -e dev -t files")
+@deployment.command("create", epilog=epilog(examples("syncd deployment create etl-dev -e dev -t files")))
 def create_deployment(
     name: NameArgument,
-    environment: Annotated[str, typer.Option("--environment", "-e", metavar="E")],
+    environment: Annotated[str, typer.Option("--environment", "-e", metavar="E", help="The tier that it is in.")],
     targets: TargetOption = None,
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Add one; what is linked to all is linked to it."""
-    made = Deployment(name, environment, tuple(targets or ()))
-    _change(workspace, output, f"deployment {name} created", lambda here: changes.add_deployment(here, made))
+    session = start(workspace)
+
+    def edit(here: Workspace) -> Workspace:
+        return changes.add_deployment(here, Deployment(name, find.environment(here, environment), tuple(targets or ())))
+
+    result = session.change(edit, f"deployment {name} created")
+    show.changed(*result, output, warned=session.unknown_targets(targets or ()))
 
 
-@deployment.command("update")
+@deployment.command(
+    "update",
+    epilog=epilog(
+        examples("syncd deployment update etl-dev -t files -t vault", "syncd deployment update etl-dev --no-targets")
+    ),
+)
 def update_deployment(
     name: DeploymentArgument,
-    environment: EnvironmentOption = None,
+    environment: Annotated[str | None, typer.Option("--environment", "-e", metavar="E", help="Move it there.")] = None,
     targets: TargetOption = None,
     no_targets: Annotated[bool, typer.Option("--no-targets", help="Push it nowhere.")] = False,
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Move it to another environment, or name its targets anew."""
+    """Move it to another environment, or name its targets anew.
+
+    The targets given replace those it had.
+    """
     if targets and no_targets:
-        raise typer.BadParameter("--target and --no-targets contradict each other")
+        raise WrongUsage("--target and --no-targets contradict each other")
     named = () if no_targets else tuple(targets) if targets else None
     if environment is None and named is None:
-        raise typer.BadParameter("nothing to change: give --environment, --target or --no-targets")
-    _change(
-        workspace,
-        output,
-        f"deployment {name} updated",
-        lambda here: changes.update_deployment(here, name, environment=environment, targets=named),
-    )
+        raise WrongUsage("nothing to change: give --environment, --target or --no-targets")
+    session = start(workspace)
+
+    def edit(here: Workspace) -> Workspace:
+        find.deployment(here, name)
+        moved = None if environment is None else find.environment(here, environment)
+        return changes.update_deployment(here, name, environment=moved, targets=named)
+
+    result = session.change(edit, f"deployment {name} updated")
+    show.changed(*result, output, warned=session.unknown_targets(named or ()))
 
 
 @deployment.command("delete")
@@ -212,12 +239,31 @@ def delete_deployment(
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Delete one, its own definitions and its links; the next sync takes its documents from every target."""
-    from syncd.cli.session import start
+    """Delete one, its own definitions and its links.
 
-    changes.find_deployment(start(workspace).load(), name)
-    show.confirm(f"Delete deployment {name}?", yes=yes)
-    _change(workspace, output, f"deployment {name} deleted", lambda here: changes.delete_deployment(here, name))
+    The next sync takes its documents from every target; `syncd rollback` brings it back.
+    """
+    session = start(workspace)
+    here = session.load()
+    seen = find.deployment(here, name), _linked(here, name)
+    ask.confirm(f"Delete deployment {name} of {seen[0].environment}, linked to {len(seen[1])} definitions?", yes=yes)
+
+    def edit(here: Workspace) -> Workspace:
+        if (changes.find_deployment(here, name), _linked(here, name)) != seen:
+            raise _changed(f"deployment {name}")
+        return changes.delete_deployment(here, name)
+
+    show.changed(*session.change(edit, f"deployment {name} deleted"), output)
+
+
+def _changed(subject: str) -> FixError:
+    return FixError(Reason.CONFLICT, subject, "was changed meanwhile, and nothing was deleted", "look again")
+
+
+def _overridden(here: Workspace, name: str) -> list[str]:
+    """What has overrides for an environment. Raises FixError where there is no such environment."""
+    find.environment(here, name)
+    return sorted(str(key) for key, one in here.definitions.items() if one.environments.get(name))
 
 
 def _linked(here: Workspace, name: str) -> list[tuple[str, str, str]]:
@@ -236,10 +282,3 @@ def _document(one: Deployment, linked: list[tuple[str, str, str]]) -> dict[str, 
         "targets": one.targets,
         "linked": [{"kind": kind, "id": id_, "own": owner != "shared"} for kind, id_, owner in linked],
     }
-
-
-def _change(workspace: str | None, output: Output, why: str, edit: Callable[[Workspace], Workspace]) -> None:
-    from syncd.cli.session import start
-
-    before, after = start(workspace).change(edit, why)
-    show.changed(edits(before, after), after.revision, output)

@@ -1,0 +1,89 @@
+"""`syncd explain`: what a deployment gets for an id, and why."""
+
+from __future__ import annotations
+
+from rich.tree import Tree
+
+from syncd.cli import find, show
+from syncd.cli.definitions import field_document
+from syncd.cli.options import (
+    DeploymentArgument,
+    IdArgument,
+    Output,
+    OutputOption,
+    VariableOption,
+    WorkspaceOption,
+    epilog,
+    examples,
+    kind_of,
+)
+from syncd.cli.session import start
+from syncd.core.errors import FixError, Reason
+from syncd.core.explain import Explanation, displayed
+from syncd.core.explain import explain as explained
+from syncd.core.model import KINDS, Item, Key, Workspace, dotted
+
+EXPLAIN = epilog(examples("syncd explain etl-prod warehouse", "syncd explain etl-prod region --variable"))
+
+_WIDEST = 32
+"""Columns of a value, beyond which its layer isn't aligned with the others."""
+
+
+def explain(
+    deployment: DeploymentArgument,
+    id_: IdArgument,
+    variable: VariableOption = False,
+    workspace: WorkspaceOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show what a deployment gets, each field with its layer.
+
+    Layers, the lowest first: definition, environment, link. Secrets are masked; a reference is shown by its name.
+    """
+    here = start(workspace).load()
+    find.deployment(here, deployment)
+    item = Item(deployment, kind_of(variable), id_)
+    found = explained(here, item)
+    if found is None:
+        raise _not_linked(here, item)
+    if output is Output.JSON:
+        show.as_json(
+            {
+                **item._asdict(),
+                "source": found.source,
+                "fields": [field_document(one) for one in found.fields],
+                "notes": found.notes,
+                "warnings": found.warnings,
+            }
+        )
+        return
+    show.out.print(_tree(found))
+    for note in found.notes:
+        show.say((note, "dim"))
+    show.warnings(found.warnings)
+
+
+def _tree(found: Explanation) -> Tree:
+    item = found.item
+    tree = Tree(show.line((item.id, "bold"), " for ", (item.deployment, "bold"), f" ({found.source} {item.kind})"))
+    order = list(KINDS[item.kind].fields)
+    rows = [
+        (show.clean(dotted(one.path)), show.clean(displayed(one)), one.layer)
+        for one in sorted(found.fields, key=lambda one: (order.index(one.path[0]), one.path))
+    ]
+    first = max((len(name) for name, _, _ in rows), default=0)
+    second = max((len(value) for _, value, _ in rows if len(value) <= _WIDEST), default=0)
+    for name, value, layer in rows:
+        tree.add(show.line(f"{name:<{first}}  {value:<{second}}  ", (f"← {layer}", "cyan")))
+    return tree
+
+
+def _not_linked(here: Workspace, item: Item) -> FixError:
+    definition = find.definition(here, Key(item.kind, item.id))
+    variable = item.kind == "variable"
+    if item.deployment in definition.exclude:
+        remedy = find.call("exclude", item.deployment, item.id, "--off", variable=variable)
+        return FixError(Reason.NOT_FOUND, str(item), "is excluded", remedy)
+    return FixError(
+        Reason.NOT_FOUND, str(item), "isn't linked", find.call("link", item.deployment, item.id, variable=variable)
+    )

@@ -1,0 +1,119 @@
+"""`syncd status`: how far each target is, as the last passes left it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from syncd.cli import show
+from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog
+from syncd.cli.session import Session, start
+from syncd.core.errors import Reason
+from syncd.core.model import Item
+from syncd.core.outcome import Status
+
+STATUS = epilog(
+    "States:\n"
+    "  in sync        it holds what the registry says\n"
+    "  at revision N  the registry has changed since, and a sync is due\n"
+    "  behind         something of the last sync failed or was held\n"
+    "  never synced   a deployment names it, and no sync has been there"
+)
+
+
+class _Target(NamedTuple):
+    """One target: wholly at `revision`, last looked at `at`; `wrong` are the items that aren't in sync."""
+
+    name: str
+    revision: int | None
+    at: str | None
+    behind_since: str | None
+    items: int
+    wrong: list[tuple[Item, Status]]
+
+
+def status(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE) -> None:
+    """Show how far each target is, and what isn't in sync.
+
+    It tells what the last syncs saw; `syncd plan` looks at the targets themselves.
+    """
+    session = start(workspace)
+    here = session.load()
+    named = {name for one in here.deployments.values() for name in one.targets}
+    found = _targets(session, named)
+    if output is Output.JSON:
+        show.as_json(_document(here.revision, found))
+        return
+    show.table(
+        ("target", "state", "since", "last sync", "items in sync"),
+        (
+            (
+                one.name,
+                _state(one, here.revision),
+                one.behind_since,
+                one.at,
+                f"{one.items - len(one.wrong)} of {one.items}",
+            )
+            for one in found
+        ),
+        title=f"registry: revision {here.revision}",
+    )
+    for one in found:
+        for item, state in one.wrong:
+            times = f", {state.failures} times" if state.failures > 1 else ""
+            show.say(
+                show.FAILED, f"{one.name}: ", (str(item), "bold"), f": {state.reason.value} since {state.since}{times}"
+            )
+            show.say(f"  {state.message.removeprefix(f'{item}: ')}")
+            if state.remedy:
+                show.say((f"  → {state.remedy}", "dim"))
+
+
+def _targets(session: Session, named: set[str]) -> list[_Target]:
+    from syncd.registry import status as kept
+
+    found = []
+    for name in sorted(named.union(kept.targets(session.registry, session.workspace))):
+        last = kept.last_pass(session.registry, session.workspace, name)
+        items = kept.statuses(session.registry, session.workspace, name)
+        wrong = [(item, one) for item, one in sorted(items.items()) if one.reason is not Reason.SYNCED]
+        revision, at, since = (last.revision, last.at, last.behind_since) if last else (None, None, None)
+        found.append(_Target(name, revision, at, since, len(items), wrong))
+    return found
+
+
+def _state(one: _Target, revision: int) -> str:
+    if one.revision is None:
+        return "never synced"
+    if one.behind_since:
+        return "behind"
+    return "in sync" if one.revision == revision else f"at revision {one.revision}"
+
+
+def _document(revision: int, found: list[_Target]) -> dict[str, Any]:
+    return {
+        "revision": revision,
+        "targets": [
+            {
+                "target": one.name,
+                "revision": one.revision,
+                "last_pass": one.at,
+                "behind_since": one.behind_since,
+                "items": one.items,
+            }
+            for one in found
+        ],
+        "items": [
+            {
+                "target": one.name,
+                **item._asdict(),
+                "reason": state.reason.value,
+                "since": state.since,
+                "last_success": state.last_success,
+                "failures": state.failures,
+                "message": state.message,
+                "remedy": state.remedy or None,
+            }
+            for one in found
+            for item, state in one.wrong
+        ],
+    }
