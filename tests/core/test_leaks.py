@@ -161,14 +161,16 @@ def test_a_pass_shows_no_secret_on_the_day_it_is_declared_one(layout: Layout, wo
     assert_hidden(one.plan, *one.plan.changes)
 
 
-@given(workspaces())
-def test_the_sentinel_is_there_to_be_found(workspace: Workspace) -> None:
+@each_layout
+@pytest.mark.parametrize("key", [Key("connection", "x"), Key("variable", "x")])
+def test_the_sentinel_is_there_to_be_found(layout: Layout, key: Key) -> None:
     """Or the tests here would prove nothing."""
-    target = MemoryTarget(LAYOUTS[0])
-    one = sync(workspace, target, given=given_values(workspace))
-    held = [text for name, found in target.objects.items() for text in found.texts.values()]
-    with_secrets = [found for found in one.resolution.resolved.values() if found.secret]
-    assert any(SECRET in text for text in held) == bool(with_secrets)
+    fields = {"value": SECRET} if key.kind == "variable" else {"conn_type": "http", "extra": {"a": {"token": SECRET}}}
+    definition = Definition(key, fields, DECLARED[key.kind], link_all=True)
+    workspace = Workspace("analytics", ("dev",), {"a": Deployment("a", "dev", ("files",))}, {key: definition})
+    target = MemoryTarget(layout)
+    sync(workspace, target)
+    assert any(SECRET in text for held in target.objects.values() for text in held.texts.values())
 
 
 @given(workspaces())

@@ -148,6 +148,14 @@ def test_an_empty_object_stays_of_its_layer_where_an_upper_one_unsets_what_was_n
     assert effective.origin == {("extra",): "definition"}
 
 
+@pytest.mark.parametrize("value", [None, 1, [], "x"])
+def test_a_value_or_a_null_in_place_of_an_object_forgets_all_of_its_leaves(value: Any) -> None:
+    effective = merge(
+        [Layer("definition", {"extra": {"a": {"b": 1, "c": {}}}}), Layer("link", {"extra": {"a": value}})]
+    )
+    assert effective.origin == ({("extra",): "link"} if value is None else {("extra", "a"): "link"})
+
+
 def test_an_object_in_place_of_a_value_forgets_the_value() -> None:
     effective = merge([Layer("definition", {"extra": {"a": 1}}), Layer("link", {"extra": {"a": {"b": 2}}})])
     assert (effective.fields, effective.origin) == ({"extra": {"a": {"b": 2}}}, {("extra", "a", "b"): "link"})
