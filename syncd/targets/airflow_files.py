@@ -115,4 +115,4 @@ def _lines(values: Mapping[str, Any]) -> bytes:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)  # all ASCII: Airflow reads it in whatever encoding its locale has

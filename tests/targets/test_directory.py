@@ -16,7 +16,7 @@ from syncd.core.documents import decode
 from syncd.core.errors import FixError, Reason, WaitError
 from syncd.core.layouts.airflow import AirflowFiles
 from syncd.core.layouts.layered import Layered
-from syncd.core.model import Item
+from syncd.core.model import KINDS, Item
 from syncd.core.plan import Write
 from syncd.targets.directory import DirectoryTarget
 from tests.targets.memory_record import MemoryRecord
@@ -99,6 +99,25 @@ def test_airflow_has_both_files_where_there_is_nothing_of_a_kind(airflow: Direct
     push(workspace(deployments=["etl-prod"]), airflow)
     assert json.loads(warehouse(airflow).read_text("utf-8")) == {}
     assert json.loads(region(airflow).read_text("utf-8")) == {}
+
+
+def test_what_airflow_reads_is_what_its_own_backend_takes(airflow: DirectoryTarget) -> None:
+    """An object by id, of a connection's own fields or of texts; any other key would break the whole file."""
+    push(BOTH_KINDS, airflow)
+    connections = json.loads(warehouse(airflow).read_bytes())
+    assert connections["warehouse"] == {
+        "conn_type": "postgres",
+        "host": "db.internal",
+        "password": f"{SECRET} warehouse",
+        "extra": {"sslmode": "require", "token": SECRET},
+    }
+    assert set().union(*connections.values()) <= KINDS["connection"].fields.keys()
+    assert json.loads(region(airflow).read_bytes()) == {"api token": SECRET, "region": "eu"}
+
+
+def test_airflow_reads_its_files_in_the_encoding_of_any_locale(airflow: DirectoryTarget) -> None:
+    push(workspace(connection("é", host="日本")), airflow)
+    assert warehouse(airflow).read_bytes().isascii()
 
 
 def test_the_manifest_holds_no_secret(airflow: DirectoryTarget) -> None:
