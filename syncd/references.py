@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -15,7 +16,11 @@ from syncd.core.model import Reference
 LARGEST = 64 * 1024
 """Bytes of a value: a key or a certificate fits; a log file given by mistake doesn't."""
 
-_OWN = ("SYNCD_*",)
+_OWN = "SYNCD_*"
+"""Names of the environment that are never readable: the registry's keys may be among them."""
+
+_SYSTEM = Path("/proc")
+"""Never readable: it holds the environment of this process, and every file that it has open."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ def read(
     references: Collection[Reference], allowed: Allowed, environ: Mapping[str, str]
 ) -> Mapping[Reference, str | SyncError]:
     """The value of each, or why it can't be had. Raises nothing: one that can't be read blocks only who needs it."""
-    return {reference: _SCHEMES[reference.scheme](reference, allowed, environ) for reference in references}
+    resolved = replace(allowed, files=_resolved(allowed.files), never=_resolved(allowed.never))
+    return {one: _SCHEMES.get(one.scheme, _unknown)(one, resolved, environ) for one in dict.fromkeys(references)}
 
 
 def once(
@@ -54,58 +60,101 @@ def once(
 
 def _env(reference: Reference, allowed: Allowed, environ: Mapping[str, str]) -> str | SyncError:
     name = reference.location
-    if not any(fnmatchcase(name, pattern) for pattern in allowed.env) or any(fnmatchcase(name, own) for own in _OWN):
+    if not any(fnmatchcase(name, pattern) for pattern in allowed.env):
         return _refused(reference, "env")
+    if fnmatchcase(name, _OWN):
+        return _own(reference)
     value = environ.get(name)
     if value is None:
-        return FixError(Reason.REFERENCE_UNREADABLE, str(reference), "isn't set", f"set {name} where syncd runs")
-    if any("\udc80" <= character <= "\udcff" for character in value):
-        return FixError(Reason.REFERENCE_UNREADABLE, str(reference), "isn't UTF-8")
-    return value
+        return _unreadable(reference, "isn't set", f"set {name} where syncd runs")
+    # What isn't UTF-8 stands in the environment as lone surrogates, whose bytes are no UTF-8 either.
+    return _checked(reference, value.encode("utf-8", "surrogatepass"))
 
 
 def _file(reference: Reference, allowed: Allowed, environ: Mapping[str, str]) -> str | SyncError:
     try:
-        # Links are resolved before the check, and the resolved path is what is read.
-        path = (allowed.base / reference.location).resolve(strict=True)
-    except (OSError, RuntimeError, ValueError):
-        path = Path(os.path.abspath(allowed.base / reference.location))  # noqa: PTH100  what isn't there can't be resolved strictly
-    if not any(path.is_relative_to(file) for file in allowed.files) or any(
-        path.is_relative_to(file) for file in allowed.never
-    ):
+        path = Path(os.path.realpath(allowed.base / reference.location))
+    except ValueError:  # a NUL, or what no name can hold
         return _refused(reference, "files")
+    if not _within(path, allowed.files):
+        return _refused(reference, "files")
+    if _within(path, (*allowed.never, _SYSTEM)):
+        return _own(reference)
     try:
         content = _content(path)
-    except FileNotFoundError:
-        return FixError(Reason.REFERENCE_UNREADABLE, str(reference), "isn't there", "put the file there, or mount it")
+    except (FileNotFoundError, NotADirectoryError):
+        return _unreadable(reference, "isn't there", "put the file there, or mount it")
     except PermissionError:
-        return FixError(Reason.REFERENCE_UNREADABLE, str(reference), "can't be read by the user that runs syncd")
+        return _unreadable(reference, "can't be read by the user that runs syncd")
     except OSError as error:
-        return WaitError(Reason.REFERENCE_UNREADABLE, str(reference), os.strerror(error.errno or 0))
-    if content is None:
-        return FixError(Reason.REFERENCE_UNREADABLE, str(reference), f"is no plain file of at most {LARGEST} bytes")
-    return _text(reference, content)
+        if error.errno in (errno.ENXIO, errno.ELOOP):
+            return _unreadable(reference, "is no plain file")
+        return WaitError(Reason.REFERENCE_UNREADABLE, str(reference), os.strerror(error.errno or errno.EIO))
+    text = _checked(reference, content)
+    if isinstance(text, SyncError) or not text.endswith("\n"):
+        return text
+    return text[: -2 if text.endswith("\r\n") else -1]
 
 
-def _content(path: Path) -> bytes | None:
-    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+def _unknown(reference: Reference, allowed: Allowed, environ: Mapping[str, str]) -> SyncError:
+    return _unreadable(reference, f"{reference.scheme}: can't be read by this release")
+
+
+def _content(path: Path) -> bytes:
+    """At most one byte more than is allowed. Raises OSError, ENXIO for what is no plain file."""
+    handle = _opened(path)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return None
+            raise OSError(errno.ENXIO, "no plain file")
         content = b""
-        while len(content) <= LARGEST and (part := os.read(handle, LARGEST + 1)):
+        while len(content) <= LARGEST and (part := os.read(handle, LARGEST + 1 - len(content))):
             content += part
+        return content
     finally:
         os.close(handle)
-    return content if len(content) <= LARGEST else None
 
 
-def _text(reference: Reference, content: bytes) -> str | SyncError:
+def _opened(path: Path) -> int:
+    """A path whose links are resolved, opened without following one: what was allowed is what is read."""
+    folder = os.open("/", _FOLDER)
+    for part in path.parts[1:-1]:
+        try:
+            inner = os.open(part, _FOLDER, dir_fd=folder)
+        finally:
+            os.close(folder)
+        folder = inner
+    try:
+        return os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+# Where there is O_PATH, a folder needs to let pass only, not to be readable.
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
+
+
+def _checked(reference: Reference, content: bytes) -> str | SyncError:
+    if len(content) > LARGEST:
+        return _unreadable(reference, f"is larger than {LARGEST} bytes")
+    if b"\x00" in content:
+        return _unreadable(reference, "holds a NUL byte, so it is no text in UTF-8", "save it as UTF-8")
     # Returns instead of raising: a UnicodeDecodeError carries the bytes.
     try:
-        return content.decode("utf-8", "strict").removesuffix("\n").removesuffix("\r")
+        return content.decode("utf-8", "strict")
     except UnicodeDecodeError:
-        return FixError(Reason.REFERENCE_UNREADABLE, str(reference), "isn't UTF-8")
+        return _unreadable(reference, "isn't UTF-8", "save it as UTF-8")
+
+
+def _resolved(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    return tuple(Path(os.path.realpath(path)) for path in paths)
+
+
+def _within(path: Path, files: tuple[Path, ...]) -> bool:
+    return any(path.is_relative_to(file) for file in files)
+
+
+def _unreadable(reference: Reference, problem: str, remedy: str = "") -> SyncError:
+    return FixError(Reason.REFERENCE_UNREADABLE, str(reference), problem, remedy)
 
 
 def _refused(reference: Reference, setting: str) -> SyncError:
@@ -115,6 +164,10 @@ def _refused(reference: Reference, setting: str) -> SyncError:
         "isn't among what definitions may read here",
         f"an operator can allow it: [references] {setting} in syncd.toml",
     )
+
+
+def _own(reference: Reference) -> SyncError:
+    return FixError(Reason.REFERENCE_REFUSED, str(reference), "is syncd's own or the system's, and never readable")
 
 
 _SCHEMES = {"env": _env, "file": _file}
