@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,8 +85,7 @@ def open_registry(url: str, keys: encryption.Keys) -> Registry:
     engine, path = _engine(url)
     if not path.exists():
         raise FixError(Reason.NOT_FOUND, str(path), "there is no registry here", "make one with `syncd init`")
-    if _version(engine) != MIGRATIONS[-1]:
-        _migrate(engine)
+    _migrate(engine)
     with reading(engine) as connection:
         rows = {row.name: row.value for row in connection.execute(select(meta))}
     if not {"instance", "canary", "seal"} <= rows.keys():
@@ -154,7 +153,6 @@ def _engine(url: str) -> tuple[Engine, Path]:
         # The driver would otherwise begin and commit by rules of its own.
         connection.isolation_level = None  # type: ignore[attr-defined]  # the DBAPI's connection has no type here
         cursor = connection.cursor()  # type: ignore[attr-defined]  # as above
-        cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA foreign_keys=ON")
         # What a target holds must never be newer than what a power failure leaves of the registry.
         cursor.execute("PRAGMA synchronous=FULL")
@@ -185,8 +183,11 @@ def _version(engine: Engine) -> str | None:
 
 
 def _migrate(engine: Engine) -> None:
-    if _version(engine) == MIGRATIONS[-1]:
+    version = _version(engine)
+    if version == MIGRATIONS[-1]:
         return
+    if version is None:
+        _write_ahead(engine)
     from alembic import command
     from alembic.config import Config
 
@@ -196,6 +197,12 @@ def _migrate(engine: Engine) -> None:
     with writing(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _write_ahead(engine: Engine) -> None:
+    # The file remembers it. Not for every connection: a database that isn't ours is left as it is.
+    with suppress(WaitError), _boundary(engine), engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
 
 @contextmanager

@@ -62,6 +62,8 @@ def lease(registry: Path, *, wait: float) -> Iterator[Lease]:
         yield taken
     finally:
         taken.held = False
+        # Closing alone would leave it with a process that was forked meanwhile.
+        fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 
