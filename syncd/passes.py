@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from syncd.core.documents import Mark
-from syncd.core.errors import FixError, Reason, SyncError
+from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.model import Workspace
 from syncd.core.outcome import Outcome
 from syncd.core.ports import Read, Target
 from syncd.installation import Installation
-from syncd.registry import record, workspaces
+from syncd.registry import record, status, workspaces
 from syncd.registry.database import Registry
 from syncd.registry.lease import Lease, lease
 from syncd.registry.record import Record
@@ -148,10 +149,15 @@ def _passed(shared: _Shared, name: str, taken: Lease, now: str, accept: str, pro
             progress=partial(progress, name),
         )
     except SyncError as error:
-        return Pass(name, prepared, error=error)
+        failure = error
     except Exception as error:  # noqa: BLE001  the one place: a mistake of ours stops one target, not the others
-        return Pass(name, prepared, error=_unexpected(name, error))
-    return Pass(name, prepared, outcomes)
+        failure = _unexpected(name, error)
+    else:
+        return Pass(name, prepared, outcomes)
+    # Where the registry itself can't be written, the caller is told all the same.
+    with suppress(WaitError):
+        status.failed(shared.registry, shared.workspace.name, name, failure, now)
+    return Pass(name, prepared, error=failure)
 
 
 def _unexpected(name: str, error: Exception) -> SyncError:

@@ -6,10 +6,12 @@ import logging
 import os
 import traceback
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from syncd.cli import (
     INSTALL,
@@ -93,8 +95,8 @@ _COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (history.diff, history.DIFF),
     (history.rollback, history.ROLLBACK),
 )
-for _command, _below in _COMMANDS:
-    app.command(epilog=_below)(_command)
+for _run, _below in _COMMANDS:
+    app.command(epilog=_below)(_run)
 for _kind in KINDS:
     app.add_typer(definitions.noun(_kind), name=_kind)
 app.add_typer(overrides.app, name="override")
@@ -110,7 +112,7 @@ def run(arguments: Sequence[str]) -> int:
     # Python would print what is logged where nobody listens, and a log may hold a traceback.
     logging.getLogger("syncd").addHandler(logging.NullHandler())
     try:
-        code: Any = app(args=list(arguments), prog_name="syncd", standalone_mode=False)
+        code: Any = _command()(args=list(arguments), prog_name="syncd", standalone_mode=False)
     except usage.UsageError as error:
         usage.tell(error)
         return 2
@@ -122,6 +124,12 @@ def run(arguments: Sequence[str]) -> int:
         _tell(error if isinstance(error, SyncError) else _unforeseen(error), json=_wants_json(arguments))
         return 1
     return code if isinstance(code, int) else 0
+
+
+@cache
+def _command() -> Any:
+    # Made of all signatures: that takes longer than most commands do.
+    return get_command(app)
 
 
 def _tell(error: SyncError, *, json: bool) -> None:

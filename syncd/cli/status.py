@@ -16,6 +16,7 @@ STATUS = epilog(
     "  in sync        it holds what the registry says\n"
     "  at revision N  the registry has changed since, and a sync is due\n"
     "  behind         something of the last sync failed or was held\n"
+    "  unreached      the last sync couldn't even look at it\n"
     "  never synced   a deployment names it, and no sync has been there"
 )
 
@@ -28,6 +29,7 @@ class _Target(NamedTuple):
     at: str | None
     behind_since: str | None
     items: int
+    failure: Status | None
     wrong: list[tuple[Item, Status]]
 
 
@@ -58,14 +60,18 @@ def status(workspace: WorkspaceOption = None, output: OutputOption = Output.TABL
         title=f"registry: revision {here.revision}",
     )
     for one in found:
+        if one.failure is not None:
+            _say(one.name, "the target as a whole", one.failure)
         for item, state in one.wrong:
-            times = f", {state.failures} times" if state.failures > 1 else ""
-            show.say(
-                show.FAILED, f"{one.name}: ", (str(item), "bold"), f": {state.reason.value} since {state.since}{times}"
-            )
-            show.say(f"  {state.message.removeprefix(f'{item}: ')}")
-            if state.remedy:
-                show.say((f"  → {state.remedy}", "dim"))
+            _say(one.name, str(item), state)
+
+
+def _say(target: str, subject: str, state: Status) -> None:
+    times = f", {state.failures} times" if state.failures > 1 else ""
+    show.say(show.FAILED, f"{target}: ", (subject, "bold"), f": {state.reason.value} since {state.since}{times}")
+    show.say(f"  {state.message.removeprefix(f'{subject}: ')}")
+    if state.remedy:
+        show.say((f"  → {state.remedy}", "dim"))
 
 
 def _targets(session: Session, named: set[str]) -> list[_Target]:
@@ -77,11 +83,14 @@ def _targets(session: Session, named: set[str]) -> list[_Target]:
         items = kept.statuses(session.registry, session.workspace, name)
         wrong = [(item, one) for item, one in sorted(items.items()) if one.reason is not Reason.SYNCED]
         revision, at, since = (last.revision, last.at, last.behind_since) if last else (None, None, None)
-        found.append(_Target(name, revision, at, since, len(items), wrong))
+        failure = kept.failure(session.registry, session.workspace, name)
+        found.append(_Target(name, revision, at, since, len(items), failure, wrong))
     return found
 
 
 def _state(one: _Target, revision: int) -> str:
+    if one.failure is not None:
+        return "unreached"
     if one.revision is None:
         return "never synced"
     if one.behind_since:
@@ -99,6 +108,14 @@ def _document(revision: int, found: list[_Target]) -> dict[str, Any]:
                 "last_pass": one.at,
                 "behind_since": one.behind_since,
                 "items": one.items,
+                "failure": one.failure
+                and {
+                    "reason": one.failure.reason.value,
+                    "since": one.failure.since,
+                    "failures": one.failure.failures,
+                    "message": one.failure.message,
+                    "remedy": one.failure.remedy or None,
+                },
             }
             for one in found
         ],

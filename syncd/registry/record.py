@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, func, select, update
 
 from syncd.core.documents import Mark, Observed, Place, Stamp, View, read_mark
 from syncd.core.errors import Reason
 from syncd.core.model import Reference
 from syncd.core.outcome import Outcome
 from syncd.registry import status, tables
-from syncd.registry.database import Registry, reading, writing
+from syncd.registry.database import Registry, fill, reading, writing
 from syncd.registry.lease import Lease, trace
 
 _CHUNK = 500
@@ -68,12 +68,7 @@ class Record:
         """Count these objects as ours, as long as they are at these versions."""
         with writing(self.registry.engine) as connection:
             self._forget(connection, tables.adoptions, target, versions)
-            self._insert(
-                connection,
-                tables.adoptions,
-                target,
-                ({"object": name, "version": version} for name, version in versions.items()),
-            )
+            self._insert(connection, tables.adoptions, target, versions.items())
 
     def replace(self, target: str, observed: Observed) -> None:
         known = self.observed(target, observed.stamps.keys())
@@ -86,7 +81,7 @@ class Record:
     def intend(self, target: str, objects: Collection[str]) -> None:
         with self._leased(target) as connection:
             self._forget(connection, tables.intents, target, objects)
-            self._insert(connection, tables.intents, target, ({"object": name} for name in objects))
+            self._insert(connection, tables.intents, target, ((name,) for name in objects))
 
     def settle(self, target: str, observed: Observed, objects: frozenset[str]) -> None:
         with writing(self.registry.engine) as connection:
@@ -109,10 +104,9 @@ class Record:
             status.keep(connection, self.workspace, target, outcomes, now, whole=whole)
             self._look_again(connection, target, outcomes)
             if done:
-                names = [str(reference) for reference in digests]
-                self._forget(connection, tables.digests, target, names, whole=whole)
-                rows = ({"reference": str(reference), "digest": digest} for reference, digest in digests.items())
-                self._insert(connection, tables.digests, target, rows)
+                rows = {str(reference): digest for reference, digest in digests.items()}
+                self._forget(connection, tables.digests, target, rows, whole=whole)
+                self._insert(connection, tables.digests, target, rows.items())
             else:
                 self._doubt(connection, target, digests)
             reached = revision if done else None
@@ -150,7 +144,7 @@ class Record:
             if outcome.error is not None and outcome.error.reason not in _NOT_THE_TARGETS
         }
         self._forget(connection, tables.intents, target, wrong)
-        self._insert(connection, tables.intents, target, ({"object": name} for name in sorted(wrong)))
+        self._insert(connection, tables.intents, target, ((name,) for name in sorted(wrong)))
 
     def _doubt(self, connection: Connection, target: str, digests: Mapping[Reference, str]) -> None:
         """Some of what these references gave is written, and some isn't: whatever they give next is news."""
@@ -165,35 +159,27 @@ class Record:
     def _put(self, connection: Connection, target: str, observed: Observed, objects: frozenset[str]) -> None:
         self._forget(connection, tables.documents, target, objects)
         self._forget(connection, tables.objects, target, objects)
-        marks = _Marks()
+        marks, texts = _Marks(), _Texts()
         stamps = (
-            {"object": name, "mark": marks(stamp.mark), "version": stamp.version}
-            for name, stamp in observed.stamps.items()
-            if name in objects
+            (name, marks(stamp.mark), stamp.version) for name, stamp in observed.stamps.items() if name in objects
         )
         self._insert(connection, tables.objects, target, stamps)
-        texts = _Texts()
-        views = (
-            {"object": place.object, "key": place.key, "view": texts(view)}
-            for place, view in observed.views.items()
-            if place.object in objects
-        )
+        views = ((*place, texts(view)) for place, view in observed.views.items() if place.object in objects)
         self._insert(connection, tables.documents, target, views)
 
-    def _insert(self, connection: Connection, table: Table, target: str, rows: Iterable[dict[str, Any]]) -> None:
-        filled = [{"workspace": self.workspace, "target": target, **row} for row in rows]
-        if filled:
-            connection.execute(insert(table), filled)
+    def _insert(self, connection: Connection, table: Table, target: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        fill(connection, table, [(self.workspace, target, *row) for row in rows])
 
     def _forget(
         self, connection: Connection, table: Table, target: str, names: Collection[str], *, whole: bool = False
     ) -> None:
         if whole:
             connection.execute(delete(table).where(self._at(table, target)))
-        elif names:
-            column = list(table.primary_key.columns)[2]
-            query = delete(table).where(self._at(table, target), column == bindparam("_name"))
-            connection.execute(query, [{"_name": name} for name in names])
+            return
+        column, ordered = list(table.primary_key.columns)[2], sorted(names)
+        for start in range(0, len(ordered), _CHUNK):
+            some = column.in_(ordered[start : start + _CHUNK])
+            connection.execute(delete(table).where(self._at(table, target), some))
 
     def _rows(self, connection: Connection, table: Table, target: str, objects: Collection[str]) -> Iterator[Any]:
         query = select(table).where(self._at(table, target))

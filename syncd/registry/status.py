@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
 
-from syncd.core.errors import Reason
+from syncd.core.errors import Reason, SyncError
 from syncd.core.model import Item
 from syncd.core.outcome import Outcome, Status, advance
 from syncd.registry import tables
-from syncd.registry.database import Registry, reading
+from syncd.registry.database import Registry, reading, writing
 
 _KEY = ("deployment", "kind", "id")
 _FEW = 500
@@ -63,6 +63,32 @@ def failing(registry: Registry, workspace: str, target: str) -> frozenset[Item]:
         return frozenset(Item(*row) for row in connection.execute(query))
 
 
+def failure(registry: Registry, workspace: str, target: str) -> Status | None:
+    """Why the last passes over this target as a whole couldn't be made; None where the last one was."""
+    with reading(registry.engine) as connection:
+        return _failure(connection, workspace, target)
+
+
+def failed(registry: Registry, workspace: str, target: str, error: SyncError, now: str) -> None:
+    """Note that a pass couldn't be made at all."""
+    table = tables.failures
+    with writing(registry.engine) as connection:
+        before = _failure(connection, workspace, target)
+        connection.execute(delete(table).where(table.c.workspace == workspace, table.c.target == target))
+        connection.execute(
+            insert(table),
+            {
+                "workspace": workspace,
+                "target": target,
+                "reason": error.reason.value,
+                "since": before.since if before else now,
+                "times": before.failures + 1 if before else 1,
+                "message": f"{error.subject}: {error.problem}",
+                "remedy": error.remedy,
+            },
+        )
+
+
 def keep(
     connection: Connection, workspace: str, target: str, outcomes: Sequence[Outcome], now: str, *, whole: bool
 ) -> None:
@@ -86,29 +112,19 @@ def keep(
             delete(table).where(each), [dict(zip(("_deployment", "_kind", "_id"), item, strict=True)) for item in old]
         )
     new = [
-        {
-            "workspace": workspace,
-            "target": target,
-            **item._asdict(),
-            "reason": status.reason.value,
-            "since": status.since,
-            "last_success": status.last_success,
-            "failures": status.failures,
-            "message": status.message,
-            "remedy": status.remedy,
-        }
+        (workspace, target, *item, *(getattr(status, name) for name in _TOLD))
         for item, status in changed.items()
         if status is not None
     ]
-    if new:
-        connection.execute(insert(table), new)
+    fill(connection, table, new)
 
 
 def passed(connection: Connection, workspace: str, target: str, revision: int | None, now: str, *, trace: str) -> None:
     """Note that a pass ended: wholly at this revision, or with None still where it was."""
     before = _last(connection, workspace, target)
     table = tables.passes
-    connection.execute(delete(table).where(table.c.workspace == workspace, table.c.target == target))
+    for one in (table, tables.failures):
+        connection.execute(delete(one).where(one.c.workspace == workspace, one.c.target == target))
     behind = None if revision is not None else (before.behind_since if before and before.behind_since else now)
     reached = revision if revision is not None else (before.revision if before else 0)
     connection.execute(
@@ -137,6 +153,15 @@ def _load(
         )
         for row in connection.execute(query)
     }
+
+
+def _failure(connection: Connection, workspace: str, target: str) -> Status | None:
+    table = tables.failures
+    query = select(table).where(table.c.workspace == workspace, table.c.target == target)
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    return Status(Reason(row.reason), row.since, failures=row.times, message=row.message, remedy=row.remedy)
 
 
 def _last(connection: Connection, workspace: str, target: str) -> Pass | None:

@@ -132,3 +132,16 @@ passes = Table(
     Column("trace", Text, nullable=False),
 )
 """The revision that a target is wholly at, when the last pass was, and the trace that it left beside the registry."""
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("workspace", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("since", Text, nullable=False),
+    Column("times", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+)
+"""Why no pass over a target as a whole could be made, until one can."""

@@ -105,7 +105,7 @@ def test_an_older_registry_is_upgraded_and_keeps_what_it_holds(
 ) -> None:
     saved = save(registry, LINKED)
     registry.engine.dispose()
-    for name in ("objects", "documents", "intents", "adoptions", "digests", "statuses", "passes"):
+    for name in ("objects", "documents", "intents", "adoptions", "digests", "statuses", "passes", "failures"):
         raw.execute(f"DROP TABLE {name}")
     raw.execute("UPDATE alembic_version SET version_num = '0001'")
     with registries.opened(folder) as upgraded:

@@ -116,3 +116,14 @@ def test_a_target_that_no_pass_has_ended_at_has_none(record: Record) -> None:
     assert status.targets(record.registry, NAME) == ()
     conclude(record, "t1", {})
     assert status.targets(record.registry, NAME) == ("files",)
+
+
+def test_a_target_that_cannot_be_looked_at_tells_why_and_since_when_until_it_can(record: Record) -> None:
+    conclude(record, "t1", {ONE: "created"})
+    for now in ("t2", "t3"):
+        status.failed(record.registry, NAME, "files", BUSY, now)
+    failure = status.failure(record.registry, NAME, "files")
+    assert failure is not None
+    assert (failure.reason, failure.since, failure.failures) == (Reason.UNAVAILABLE, "t2", 2)
+    conclude(record, "t4", {ONE: "unchanged"})
+    assert status.failure(record.registry, NAME, "files") is None

@@ -34,6 +34,15 @@ def upgrade() -> None:
         sa.Column("behind_since", sa.Text),
         _text("trace"),
     )
+    _table(
+        "failures",
+        (),
+        _text("reason"),
+        _text("since"),
+        sa.Column("times", sa.Integer, nullable=False),
+        _text("message"),
+        _text("remedy"),
+    )
 
 
 def _table(name: str, key: tuple[str, ...], *columns: sa.Column[str] | sa.Column[int]) -> None:

@@ -1,0 +1,96 @@
+"""`syncd target list|adopt|accept-restore`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tests.cli.runner import Syncd
+
+
+def test_list_shows_who_names_each(syncd: Syncd) -> None:
+    lines = [line.split() for line in syncd.ok("target", "list").out.splitlines()]
+
+    assert ["classic", "directory", "airflow", "all", "etl-prod"] in lines
+    assert ["files", "directory", "layered", "all", "etl-dev,", "etl-prod"] in lines
+
+
+def test_adopt_takes_over_what_another_registry_wrote(syncd: Syncd, templates: Path) -> None:
+    syncd.ok("sync")
+    _lose_registry(syncd)
+    refused = syncd("sync", "-t", "files")
+    asked = syncd("target", "adopt", "files")
+    syncd.ok("target", "adopt", "files", "--yes")
+
+    assert refused.code == 1
+    assert "take it over with `syncd target adopt`" in refused.said
+    assert asked.code == 1
+    assert "analytics/deployments/etl-dev/connections/warehouse, by" in asked.err
+    assert "Adopt 8 objects of target files: there is no terminal to ask at" in asked.said
+    syncd.ok("sync", "-t", "files")
+    assert "nothing to adopt" in syncd.ok("target", "adopt", "files").out
+
+
+def test_adopt_takes_over_a_file_in_the_way(syncd: Syncd) -> None:
+    place = syncd.home / "files" / "analytics" / "deployments" / "etl-dev" / "connections" / "scratch"
+    place.parent.mkdir(parents=True)
+    place.write_text("{}")
+
+    assert "scratch, by somebody else" in syncd.ok("target", "adopt", "files", "--yes").err
+    syncd.ok("sync", "-t", "files")
+
+
+def test_accept_restore_counts_on_from_what_the_target_holds(syncd: Syncd, folder: Path) -> None:
+    shutil.copytree(syncd.home, folder / "backup")
+    syncd.ok("connection", "update", "warehouse", "port=5433")
+    syncd.ok("sync")
+    _restore(syncd, folder / "backup")
+    refused = syncd("sync", "-t", "files")
+    asked = syncd("target", "accept-restore", "files")
+    syncd.ok("target", "accept-restore", "files", "--yes")
+
+    assert refused.code == 1
+    assert "holds revision 2 of workspace analytics, and this registry is at 1" in refused.said
+    assert "`syncd target accept-restore`" in refused.said
+    assert asked.code == 1
+    assert "Target files holds revision 2 and the registry is at 1: does the registry count" in asked.said
+    assert [one["number"] for one in syncd.json("history")["revisions"]] == [3, 1]
+    assert "restore accepted: files held revision 2" in syncd.ok("history").said
+    syncd.ok("sync", "-t", "files")
+
+
+def test_accept_restore_where_nothing_was_restored(syncd: Syncd) -> None:
+    syncd.ok("sync")
+
+    assert "nothing to accept" in syncd.ok("target", "accept-restore", "files").out
+
+
+def test_a_target_that_isnt_there(syncd: Syncd) -> None:
+    for verb in ("adopt", "accept-restore"):
+        result = syncd("target", verb, "vault")
+
+        assert result.code == 1
+        assert "target vault: isn't in" in result.said
+
+
+def _lose_registry(syncd: Syncd) -> None:
+    for path in syncd.home.glob("registry.db*"):
+        path.unlink()
+    (syncd.home / "keys").unlink()
+    syncd.ok("init")
+    syncd.ok("apply", "-f", str(_definitions(syncd)), "--yes")
+
+
+def _definitions(syncd: Syncd) -> Path:
+    from tests.cli.runner import DEFINITIONS
+
+    path = syncd.home / "definitions.yaml"
+    path.write_text(DEFINITIONS)
+    return path
+
+
+def _restore(syncd: Syncd, backup: Path) -> None:
+    for path in syncd.home.glob("registry.db*"):
+        path.unlink()
+    for path in backup.glob("registry.db*"):
+        shutil.copy(path, syncd.home)
