@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from syncd.core.documents import Mark
-from syncd.core.errors import FixError, Reason, SyncError, WaitError
+from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.model import Workspace
 from syncd.core.outcome import Outcome
 from syncd.core.ports import Read, Target
@@ -155,7 +155,7 @@ def _passed(shared: _Shared, name: str, taken: Lease, now: str, accept: str, pro
     else:
         return Pass(name, prepared, outcomes)
     # Where the registry itself can't be written, the caller is told all the same.
-    with suppress(WaitError):
+    with suppress(SyncError):
         status.failed(shared.registry, shared.workspace.name, name, failure, now)
     return Pass(name, prepared, error=failure)
 

@@ -32,10 +32,11 @@ def scope(registry: Registry, workspace: Workspace, target: str, read: Read, *, 
     that this registry knows of: it was cut short, or the registry was restored, copied or moved.
     """
     last = status.last_pass(registry, workspace.name, target)
-    touches = _touches(registry, workspace.name, last.revision if last else 0)
+    everything = verify or last is None or last.trace != Record(registry, workspace.name).trace(target)
+    touches = _touches(registry, workspace.name, last.revision if last else 0, ended_alone=everything)
     recorded = _recorded(registry, workspace.name, target, touches)
     asked = _asked(workspace, target, recorded, touches)
-    if verify or last is None or last.trace != Record(registry, workspace.name).trace(target):
+    if everything:
         return Scope(target, None, asked=asked)
     items = set(_items(workspace, target, recorded, (touch.part for touch in touches)))
     items |= _moved(registry, workspace, target, read)
@@ -54,12 +55,12 @@ def _asked(workspace: Workspace, target: str, recorded: frozenset[Item], touches
     )
 
 
-def _touches(registry: Registry, workspace: str, since: int) -> frozenset[Touch]:
+def _touches(registry: Registry, workspace: str, since: int, *, ended_alone: bool) -> frozenset[Touch]:
     parts, revisions = tables.parts.c, tables.revisions.c
     found: set[Touch] = set()
     with reading(registry.engine) as connection:
         # Two queries, so that each has its index.
-        for column, ended in ((parts.revision, False), (parts.superseded, True)):
+        for column, ended in ((parts.superseded, True), (parts.revision, False))[: 1 if ended_alone else 2]:
             query = select(parts.noun, parts.kind, parts.id, parts.owner, parts.name, revisions.asked).where(
                 parts.workspace == workspace,
                 column > since,

@@ -11,7 +11,7 @@ from syncd.core.errors import Reason, SyncError
 from syncd.core.model import Item
 from syncd.core.outcome import Outcome, Status, advance
 from syncd.registry import tables
-from syncd.registry.database import Registry, reading, writing
+from syncd.registry.database import Registry, fill, reading, writing
 
 _KEY = ("deployment", "kind", "id")
 _FEW = 500
@@ -112,9 +112,9 @@ def keep(
             delete(table).where(each), [dict(zip(("_deployment", "_kind", "_id"), item, strict=True)) for item in old]
         )
     new = [
-        (workspace, target, *item, *(getattr(status, name) for name in _TOLD))
-        for item, status in changed.items()
-        if status is not None
+        (workspace, target, *item, one.reason.value, one.since, one.last_success, one.failures, one.message, one.remedy)
+        for item, one in changed.items()
+        if one is not None
     ]
     fill(connection, table, new)
 
