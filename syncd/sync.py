@@ -107,15 +107,16 @@ def carry_out(
             batch += _leftovers(prepared, batch)
         if not batch:
             break
-        views = {change.place: change.after for change in plan.changes}
+        views, there = {change.place: change.after for change in plan.changes}, _by_object(observed)
         total = done + len(batch)
         for start in range(0, len(batch), _BATCH):
             part = batch[start : start + _BATCH]
             record.intend(target.name, [write.object for write in part])
             results = target.write(part, mark, seal)
-            settled, objects = _settled(part, results, views, observed)
+            settled, objects = _settled(part, results, views, there)
             record.settle(target.name, settled, objects)
-            observed = observed.updated(settled, objects)
+            if not at_once:
+                observed = observed.updated(settled, objects)
             hold |= _failed(part, results)
             done += len(part)
             progress(done, total)
@@ -179,19 +180,27 @@ def _leftovers(prepared: Prepared, batch: Sequence[Write]) -> tuple[Write, ...]:
     )
 
 
+def _by_object(observed: Observed) -> Mapping[str, Mapping[str, View]]:
+    found: dict[str, dict[str, View]] = {}
+    for place, view in observed.views.items():
+        found.setdefault(place.object, {})[place.key] = view
+    return found
+
+
 def _settled(
     part: Sequence[Write],
     results: Mapping[str, Stamp | SyncError | None],
     views: Mapping[Place, View | None],
-    observed: Observed,
+    there: Mapping[str, Mapping[str, View]],
 ) -> tuple[Observed, frozenset[str]]:
     """What the objects whose writes succeeded hold now, and which they are."""
     done = {write.object: write for write in part if not isinstance(results[write.object], SyncError)}
     stamps = {name: stamp for name in done if isinstance(stamp := results[name], Stamp)}
     now: dict[Place, View] = {
-        place: view
-        for place, view in observed.views.items()
-        if place.object in stamps and place.key not in done[place.object].drop
+        Place(name, key): view
+        for name in stamps
+        for key, view in there.get(name, {}).items()
+        if key not in done[name].drop
     }
     for name in stamps:
         for key in done[name].put:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from syncd.core import ids
@@ -38,11 +39,8 @@ class Layered:
         if not place.object.startswith(start) or len(parts) != 3 or not parts[0] or parts[1] not in _KIND_OF:
             return None
         deployment, kind = parts[0], _KIND_OF[parts[1]]
-        try:
-            id_ = ids.decode(parts[2])
-        except ValueError:
-            return None
-        return Item(deployment, kind, id_) if KINDS[kind].valid_id(id_) else None
+        id_ = _id(kind, parts[2])
+        return None if id_ is None else Item(deployment, kind, id_)
 
     def deployment(self, place: Place) -> str:
         start = folder(self.prefix, "")
@@ -95,6 +93,16 @@ class Layered:
             for item in resolution.resolved
             if len(ids.encode(item.id)) > self.longest
         }
+
+
+@lru_cache(maxsize=4096)
+def _id(kind: str, name: str) -> str | None:
+    """What a name stands for. Deployments share their ids, and a pass asks for each document more than once."""
+    try:
+        id_ = ids.decode(name)
+    except ValueError:
+        return None
+    return id_ if KINDS[kind].valid_id(id_) else None
 
 
 def layered_document(one: Resolved) -> Document:
