@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.cli.runner import Syncd
+from tests.cli.runner import DEFINITIONS, Syncd
 
 
 def test_list_shows_who_names_each(syncd: Syncd) -> None:
@@ -15,7 +15,7 @@ def test_list_shows_who_names_each(syncd: Syncd) -> None:
     assert ["files", "directory", "layered", "all", "etl-dev,", "etl-prod"] in lines
 
 
-def test_adopt_takes_over_what_another_registry_wrote(syncd: Syncd, templates: Path) -> None:
+def test_adopt_takes_over_what_another_registry_wrote(syncd: Syncd) -> None:
     syncd.ok("sync")
     _lose_registry(syncd)
     refused = syncd("sync", "-t", "files")
@@ -28,6 +28,13 @@ def test_adopt_takes_over_what_another_registry_wrote(syncd: Syncd, templates: P
     assert "analytics/deployments/etl-dev/connections/warehouse, by" in asked.err
     assert "Adopt 8 objects of target files: there is no terminal to ask at" in asked.said
     syncd.ok("sync", "-t", "files")
+    syncd.ok("connection", "update", "warehouse", "port=5433")
+    assert "2 updated" in syncd.ok("sync", "-t", "files").said
+
+
+def test_adopt_of_nothing(syncd: Syncd) -> None:
+    syncd.ok("sync")
+
     assert "nothing to adopt" in syncd.ok("target", "adopt", "files").out
 
 
@@ -78,15 +85,8 @@ def _lose_registry(syncd: Syncd) -> None:
         path.unlink()
     (syncd.home / "keys").unlink()
     syncd.ok("init")
-    syncd.ok("apply", "-f", str(_definitions(syncd)), "--yes")
-
-
-def _definitions(syncd: Syncd) -> Path:
-    from tests.cli.runner import DEFINITIONS
-
-    path = syncd.home / "definitions.yaml"
-    path.write_text(DEFINITIONS)
-    return path
+    (syncd.home / "definitions.yaml").write_text(DEFINITIONS)
+    syncd.ok("apply", "-f", str(syncd.home / "definitions.yaml"), "--yes")
 
 
 def _restore(syncd: Syncd, backup: Path) -> None:

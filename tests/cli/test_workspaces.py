@@ -39,7 +39,7 @@ def test_nothing_crosses_a_workspace(syncd: Syncd) -> None:
     assert syncd("connection", "show", "warehouse", "-w", "other").code == 1
 
 
-def test_a_workspace_that_isnt_there(syncd: Syncd, empty: Syncd) -> None:
+def test_a_workspace_that_isnt_there(syncd: Syncd) -> None:
     assert "did you mean analytics?" in syncd("connection", "list", "-w", "analitics").said
     assert "`syncd workspace create other`" in syncd("connection", "list", "-w", "other").said
 
@@ -131,7 +131,7 @@ def test_targets_are_named_anew(syncd: Syncd) -> None:
     assert syncd.json("deployment", "show", "etl-prod")["targets"] == []
 
 
-def test_a_target_that_the_installation_hasnt_is_a_warning(syncd: Syncd, folder: object) -> None:
+def test_a_target_that_the_installation_hasnt_is_a_warning(syncd: Syncd) -> None:
     warning = "! target vault isn't in syncd.toml"
 
     assert warning in syncd.ok("deployment", "create", "late", "-e", "prod", "-t", "vault").err

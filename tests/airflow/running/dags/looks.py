@@ -1,0 +1,23 @@
+"""A DAG that asks for a connection while it is parsed, in a task, in a trigger and after it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from looking import Defer, Look, connection, record  # type: ignore[import-not-found]  # on a worker's PYTHONPATH
+
+try:
+    from airflow.sdk import DAG
+except ImportError:
+    from airflow import DAG
+
+record("parse", {"warehouse": connection("warehouse")})
+
+with DAG(
+    "looks",
+    schedule="@once",
+    start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    is_paused_upon_creation=False,
+):
+    Look(task_id="look") >> Defer(task_id="defer")

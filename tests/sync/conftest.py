@@ -1,0 +1,34 @@
+"""A whole installation per test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.registry import registries
+from tests.sync.world import AIRFLOW, BASE, LAYERED, World
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an empty registry and its key."""
+    folder = tmp_path_factory.mktemp("registry")
+    registries.make(folder)
+    return folder
+
+
+@pytest.fixture
+def world(template: Path, tmp_path: Path) -> World:
+    """An installation whose registry holds BASE; nothing was synced yet."""
+    made = World.make(template, tmp_path / "home")
+    made.save(BASE)
+    return made
+
+
+@pytest.fixture(params=[LAYERED, AIRFLOW], ids=["layered", "airflow"])
+def either(template: Path, tmp_path: Path, request: pytest.FixtureRequest) -> World:
+    """The same, in each layout."""
+    made = World.make(template, tmp_path / "home", request.param)
+    made.save(BASE)
+    return made
