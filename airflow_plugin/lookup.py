@@ -49,9 +49,12 @@ class Lookup:
             return None
         patch = self._local_file(kind, id_)
         rendered = self._rendered.get((kind, id_))
-        if rendered is None or rendered[0] is not envelope or rendered[1] is not patch:
-            rendered = self._rendered[kind, id_] = (envelope, patch, self._render(kind, id_, envelope, patch))
-        return rendered[2]
+        if rendered is not None and rendered[0] is envelope and rendered[1] is patch:
+            return rendered[2]
+        text, masked = self._render(kind, id_, envelope, patch)
+        if masked:  # else at the next lookup
+            self._rendered[kind, id_] = (envelope, patch, text)
+        return text
 
     def layers(self, kind: str, id_: str) -> tuple[tuple[Layer, ...], frozenset[Path]] | None:
         """The layers of an id, the local ones on top, and the secret paths of what they merge to; None: not linked."""
@@ -74,12 +77,11 @@ class Lookup:
             self._following[connection_class] = _made(*self.settings.next, connection_class)
         return self._following[connection_class]
 
-    def _render(self, kind: str, id_: str, envelope: Mapping[str, Any], patch: Fields | None) -> str:
+    def _render(self, kind: str, id_: str, envelope: Mapping[str, Any], patch: Fields | None) -> tuple[str, bool]:
         layers, secret = self._layers(kind, id_, envelope, patch)
         effective = merge(layers)
         _check(kind, id_, effective)
-        mask(_masked(kind, effective, secret))
-        return TEXT[kind](effective.fields)
+        return TEXT[kind](effective.fields), mask(_masked(kind, effective, secret))
 
     def _layers(
         self, kind: str, id_: str, envelope: Mapping[str, Any], patch: Fields | None

@@ -15,9 +15,10 @@ _SHORTEST = 5
 """Characters of a text that is masked although nobody wrote it so: shorter ones stand in any log by chance."""
 
 
-def mask(secrets: Iterable[Any]) -> None:
-    """Mask these values in every log of this process. Never raises: a masker that can't be reached fails no lookup."""
+def mask(secrets: Iterable[Any]) -> bool:
+    """Mask these values in every log of this process. Never raises: False where a masker couldn't be reached."""
     texts = sorted({form for secret in secrets for text in _texts(secret) for form in _forms(text)})
+    reached = True
     for name in _MASKERS if texts else ():
         try:
             mask_secret = importlib.import_module(name).mask_secret
@@ -26,8 +27,9 @@ def mask(secrets: Iterable[Any]) -> None:
         for text in texts:
             try:
                 mask_secret(text)
-            except Exception:  # noqa: BLE001, S112  in a triggerer's event loop the message to the supervisor may fail
-                continue
+            except Exception:  # noqa: BLE001  Airflow 3.0 tells its supervisor, and can't from an event loop
+                reached = False
+    return reached
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -44,10 +44,7 @@ class DirectorySource:
     def get(self, place: Place) -> Mapping[str, Any] | None:
         path = self.path(place)
         try:
-            version = _version(os.stat(path))
-            seen = self._seen.get(path)
-            if seen is None or seen.version != version:
-                seen = self._read(path, seen)
+            seen = self._look(path)
         except OSError as error:
             self._seen.pop(path, None)
             if error.errno not in _ABSENT:
@@ -67,6 +64,17 @@ class DirectorySource:
             return ()
         except OSError as error:
             raise _unreadable(self.path(Place(folder)), error) from None
+
+    def _look(self, path: str) -> _Seen | None:
+        try:
+            version = _version(os.stat(path))
+            seen = self._seen.get(path)
+            return seen if seen is not None and seen.version == version else self._read(path, seen)
+        except FileNotFoundError:
+            if not os.path.islink(path):
+                raise
+            # The kubelet may have removed the folder that its link led to. By now the link leads to the next one.
+            return self._read(path, None)
 
     def _read(self, path: str, before: _Seen | None) -> _Seen | None:
         """The file, None where it is no JSON object: raised about elsewhere, where no frame holds the content."""

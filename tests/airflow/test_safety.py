@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -67,14 +68,14 @@ def test_threads_see_whole_documents_while_they_are_replaced(ours: Any, backend:
         seen = [pool.submit(hammer, number % 2 == 0) for number in range(THREADS)]
         start.wait()
         try:
-            for number in range(1, 30):
+            for number in range(1, 15):
                 shared.put(connection("moving", host=f"host-{number}", password=f"of-host-{number}"))
         finally:
             written.set()
         pairs = set().union(*(one.result() for one in seen))
 
     assert all(password == f"of-{host}" for host, password in pairs)
-    assert pair(ours) == ("host-29", "of-host-29")
+    assert pair(ours) == ("host-14", "of-host-14")
 
 
 def test_the_first_lookup_may_be_made_by_many_threads_at_once(backend: type[Any], shared: Shared) -> None:
@@ -84,8 +85,13 @@ def test_the_first_lookup_may_be_made_by_many_threads_at_once(backend: type[Any]
         start.wait()
         return json.loads(backend(**shared.kwargs()).get_conn_value("warehouse"))
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        assert list(pool.map(first, range(THREADS))) == [WAREHOUSE] * THREADS
+    def all_first() -> Any:
+        for name in [name for name in sys.modules if name.partition(".")[0] in ("airflow_plugin", "syncd")]:
+            del sys.modules[name]  # so that they import it, too
+        with ThreadPoolExecutor(THREADS) as pool:
+            return list(pool.map(first, range(THREADS)))
+
+    assert in_child(all_first) == [WAREHOUSE] * THREADS
 
 
 def test_a_forked_child_looks_up(ours: Any) -> None:

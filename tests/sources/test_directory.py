@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -38,7 +39,7 @@ def test_a_file_that_changed_lately_is_read_again_though_its_times_and_size_are_
 def test_a_file_that_has_not_changed_lately_is_read_once(holder: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
     holder.put(PLACE, {"value": "one"})
     later = holder.path(PLACE).stat().st_ctime_ns + 10**9
-    monkeypatch.setattr(directory.time, "time_ns", lambda: later)
+    monkeypatch.setattr(time, "time_ns", lambda: later)
     first = holder.source.get(PLACE)
 
     monkeypatch.setattr(directory, "open", None, raising=False)
