@@ -120,9 +120,7 @@ def failure(path: str, error: OSError) -> SyncError:
     if isinstance(error, PermissionError):
         return FixError(Reason.ACCESS_DENIED, path, problem, "let the user that runs syncd read and write there")
     if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO):
-        return FixError(
-            Reason.NOT_OWNED, path, "a link, or something else than is wanted, is in the way", "move it away"
-        )
+        return FixError(Reason.NOT_OWNED, path, "a link or something else is in the way", "move it away")
     if error.errno == errno.EOVERFLOW:
         return FixError(Reason.NOT_OWNED, path, f"is larger than {LARGEST} bytes: no file of ours", "move it away")
     if error.errno == errno.ENAMETOOLONG:
@@ -140,8 +138,7 @@ def _root(path: str, make: bool, gid: int | None) -> int | None:
             raise WaitError(Reason.UNAVAILABLE, path, problem, "is the volume mounted?") from None
     if not make:
         return None
-    with suppress(FileExistsError):
-        os.mkdir(path, 0o700)
+    os.mkdir(path, 0o700)  # where a crash ends it before the rest, Folder lets the group in at the next write
     if gid is not None:
         os.chown(path, -1, gid)
     os.chmod(path, 0o700 if gid is None else 0o750)
