@@ -49,8 +49,8 @@ app = typer.Typer(
         ),
         "Exit codes:\n"
         "  0 done  1 something failed  2 wrong usage\n"
-        "  3 deletes were held back, and nothing failed (sync; plan --detailed-exitcode)\n"
-        "  10 changes are pending (plan --detailed-exitcode)",
+        "  3 deletes are held back, and nothing failed  10 changes are pending\n"
+        "  of these plan tells with --detailed-exitcode alone, sync of 3 always",
     ),
     no_args_is_help=True,
     add_completion=False,

@@ -34,11 +34,11 @@ from syncd.core.secrets import is_secret, secret_paths
 _CREATING = {
     "connection": (
         "syncd connection create warehouse conn_type=postgres host=db password",
-        "syncd connection create db conn_type=mysql --from password=env:DB --link etl-dev",
+        "syncd connection create db conn_type=mysql --from password=env:DB --link-all",
     ),
     "variable": (
         "syncd variable create region value=eu-west-1 --link-all",
-        "syncd variable create salt value --link etl-dev   (asks, and keeps it secret)",
+        "syncd variable create salt value --link etl-dev   asks, and keeps it secret",
     ),
 }
 _UPDATING = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -215,7 +216,7 @@ def _json(path: Path, text: str) -> Any:
     """Raises ValueError for what isn't JSON, WrongUsage for what no `extra` can hold."""
     too_deep = WrongUsage(f"{dotted(path)} is nested deeper than {DEEPEST}")
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)
+        value = json.loads(text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_refuse)
     except RecursionError:
         raise too_deep from None
     level = [value]
@@ -235,6 +236,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) < len(pairs):
         raise WrongUsage("a JSON object has a key twice")
     return made
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isfinite(number):
+        return number
+    raise ValueError
 
 
 def _refuse(_constant: str) -> Any:

@@ -30,6 +30,7 @@ def test_adopt_takes_over_what_another_registry_wrote(syncd: Syncd) -> None:
     syncd.ok("sync", "-t", "files")
     syncd.ok("connection", "update", "warehouse", "port=5433")
     assert "2 updated" in syncd.ok("sync", "-t", "files").said
+    assert "nothing to adopt" in syncd.ok("target", "adopt", "files").out
 
 
 def test_adopt_of_nothing(syncd: Syncd) -> None:
