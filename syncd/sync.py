@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from syncd.core.canonical import text
 from syncd.core.documents import Documents, Mark, Observed, Place, Seal, Stamp, View
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.layouts import Layout
@@ -142,13 +143,23 @@ def _objects(layout: Layout, resolution: Resolution, scope: Scope) -> frozenset[
 
 
 def _adopt(observed: Observed, adopted: Mapping[str, str], mark: Mark) -> Observed:
-    """Objects that a person took over, as long as they are what that person saw, count as ours."""
+    """Objects that a person took over, as long as they are what that person saw, count as ours, at revision 0.
+
+    Whose they were is a difference, so that they are written and have our mark.
+    """
     ours = {
         name: Stamp(mark._replace(revision=0), stamp.version)
         for name, stamp in observed.stamps.items()
         if adopted.get(name) == stamp.version and not mark.same_owner(stamp.mark)
     }
-    return replace(observed, stamps={**observed.stamps, **ours}) if ours else observed
+    if not ours:
+        return observed
+    whose = {name: old.instance if (old := observed.stamps[name].mark) else None for name in ours}
+    views = {
+        place: {**view, ("mark",): text(whose[place.object])} if place.object in ours else view
+        for place, view in observed.views.items()
+    }
+    return replace(observed, views=views, stamps={**observed.stamps, **ours})
 
 
 def _refuse_later(observed: Observed, mark: Mark) -> None:

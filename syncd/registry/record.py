@@ -87,7 +87,8 @@ class Record:
         with writing(self.registry.engine) as connection:
             self._put(connection, target, observed, objects)
             self._forget(connection, tables.intents, target, objects)
-            self._forget(connection, tables.adoptions, target, objects)
+            written = {name for name in objects if self._written(observed.stamps.get(name))}
+            self._forget(connection, tables.adoptions, target, written)
 
     def conclude(
         self,
@@ -155,6 +156,12 @@ class Record:
         if digests:
             rows = [{"_name": str(reference), "_digest": digest} for reference, digest in digests.items()]
             connection.execute(query.values(digest=""), rows)
+
+    def _written(self, stamp: Stamp | None) -> bool:
+        """Is it gone, or was it written by us? One that was only cleared up is as it was taken over, at revision 0."""
+        if stamp is None:
+            return True
+        return stamp.mark is not None and stamp.mark.instance == self.registry.instance and stamp.mark.revision > 0
 
     def _put(self, connection: Connection, target: str, observed: Observed, objects: frozenset[str]) -> None:
         self._forget(connection, tables.documents, target, objects)

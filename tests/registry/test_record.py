@@ -170,6 +170,16 @@ def test_an_adoption_lasts_until_the_object_is_written(record: Record) -> None:
     assert record.adopted("files") == {WAREHOUSE: "v1"}
 
 
+@pytest.mark.parametrize("revision", [None, 0])
+def test_an_adoption_outlasts_a_write_that_only_cleared_up(record: Record, revision: int | None) -> None:
+    record.adopt("files", {WAREHOUSE: "v1"})
+    left = Stamp(None if revision is None else mark(record.registry, revision), "v1")
+    record.settle("files", Observed({}, {WAREHOUSE: left}), frozenset({WAREHOUSE}))
+    assert record.adopted("files") == {WAREHOUSE: "v1"}
+    record.settle("files", Observed(), frozenset({WAREHOUSE}))
+    assert record.adopted("files") == {}
+
+
 def test_items_are_counted_where_a_document_of_theirs_was_ever_written(record: Record) -> None:
     others = [Item("etl", "variable", "region"), Item("bi", "connection", "warehouse")]
     conclude(record, *(outcome(item=item) for item in (ITEM, *others)), outcome(item=None))

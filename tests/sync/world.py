@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -204,8 +203,3 @@ def deployments(workspace: Workspace, **targets: tuple[str, ...]) -> Workspace:
     """The same, with these deployments' targets replaced."""
     moved = {name: replace(workspace.deployments[name], targets=some) for name, some in targets.items()}
     return replace(workspace, deployments={**workspace.deployments, **moved})
-
-
-def unset(world: World, name: str) -> None:
-    world.environ.pop(name, None)
-    os.environ.pop(name, None)
