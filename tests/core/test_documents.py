@@ -81,6 +81,11 @@ def test_an_envelope_gives_mark_and_content_back(content: dict[str, Any], marked
     assert decode(envelope, "x") == (MARK if marked else None, content)
 
 
+def test_an_envelope_holds_text_as_it_is() -> None:
+    """Readable for people, and no longer than need be."""
+    assert "pä\U0001f600ss" in encode(Document({"layers": {"link": {"host": "pä\U0001f600ss"}}}), None)
+
+
 def test_decoding_changes_nothing() -> None:
     """A source may hand out the same envelope again."""
     envelope = {"format": 1, "mark": MARK._asdict(), "layers": {}}

@@ -46,6 +46,10 @@ def test_a_name_is_never_a_folder_of_its_own(id_: str) -> None:
     [
         ("warehouse_2-x", "warehouse_2-x"),
         ("Lake", ".lake"),
+        ("AZ", ".a.z"),
+        ("@[`{", ".40.5b.60.7b"),
+        (" ~\x7f\x1f", ".20.7e.07f..01f."),
+        ("\U0010ffff", ".010ffff."),
         ("a.b", "a.2eb"),
         ("..", ".2e.2e"),
         ("a/b", "a.2fb"),

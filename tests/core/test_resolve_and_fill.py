@@ -143,8 +143,14 @@ def test_deployments_that_get_the_same_share_one_value() -> None:
     resolution = resolve(workspace(shared(link_all=True), a="dev", b="dev", c="prod"), Scope())
     assert resolution.resolved[warehouse("a")] is resolution.resolved[warehouse("b")]
     assert resolution.resolved[warehouse("a")] is not resolution.resolved[warehouse("c")]
-    filled = fill(resolution, {})
-    assert filled.resolved[warehouse("a")] is filled.resolved[warehouse("b")]
+
+
+def test_they_still_share_it_once_it_is_filled() -> None:
+    definition = shared({"conn_type": "http", "password": SECRET}, link_all=True)
+    one = resolve(workspace(definition, a="dev", b="dev", c="prod"), Scope())
+    resolution = fill(one, {SECRET: "x"})
+    assert resolution.resolved[warehouse("a")] is resolution.resolved[warehouse("b")]
+    assert resolution.resolved[warehouse("a")] is not resolution.resolved[warehouse("c")]
 
 
 @pytest.mark.parametrize("conn_type", [None, ""])
@@ -195,6 +201,7 @@ def test_all_that_is_linked_to_a_deployment_is_known_whatever_the_scope() -> Non
     region = Definition(Key("variable", "region"), {"value": "x"}, link_all=True)
     one = workspace(shared(link_all=True), region)
     resolution = resolve(one, Scope(items=frozenset({warehouse("etl-dev")})))
+    assert resolution.resolved.keys() == {warehouse("etl-dev")}
     assert resolution.linked == {"etl-dev": {warehouse("etl-dev"), Item("etl-dev", "variable", "region")}}
     assert resolve(one, Scope(items=frozenset(), deployments=frozenset({"etl-dev"}))).linked == resolution.linked
 
