@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.registry import registries
 from tests.sync.world import AIRFLOW, BASE, LAYERED, World
+
+_MEMORY = "/dev/shm"
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +21,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("registry")
     registries.make(folder)
     return folder
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """In memory where there is such a place: each pass flushes its file system, and would wait for everybody's."""
+    with tempfile.TemporaryDirectory(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -304,6 +304,7 @@ def test_a_file_that_changed_after_it_was_adopted_is_somebody_elses_again(world:
 def test_a_lost_registrys_documents_are_taken_over(world: World, tmp_path: Path) -> None:
     world.sync()
     before = world.files()
+    world.close()
     lost = tmp_path / "lost"
     world.home.rename(lost)
     anew = World.make(new_registry(tmp_path), tmp_path / "home")
@@ -331,6 +332,7 @@ def new_registry(folder: Path) -> Path:
 
 def restored(world: World, backup: Path) -> None:
     """The registry as it was, as somebody brings it back: its own files replaced, the rest as it lies there."""
+    world.close()
     for path in world.home.glob("registry.db*"):
         if not path.name.endswith(".lock"):
             path.unlink()
@@ -338,6 +340,7 @@ def restored(world: World, backup: Path) -> None:
 
 
 def backup(world: World, folder: Path) -> Path:
+    world.close()
     folder.mkdir()
     shutil.copy2(world.home / "registry.db", folder / "registry.db")
     return folder

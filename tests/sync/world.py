@@ -66,6 +66,7 @@ class World:
     home: Path
     environ: dict[str, str] = field(default_factory=dict)
     passes: int = 0
+    opened: Registry | None = None
 
     @classmethod
     def make(cls, template: Path, home: Path, layout: str = LAYERED, settings: str = SETTINGS) -> World:
@@ -81,11 +82,16 @@ class World:
 
     @contextmanager
     def registry(self) -> Iterator[Registry]:
-        opened = self.installation.registry()
-        try:
-            yield opened
-        finally:
-            opened.engine.dispose()
+        """The registry, opened when it is first needed."""
+        if self.opened is None:
+            self.opened = self.installation.registry()
+        yield self.opened
+
+    def close(self) -> None:
+        """Let go of the registry: its files hold everything, and may be copied or replaced."""
+        if self.opened is not None:
+            self.opened.engine.dispose()
+        self.opened = None
 
     def save(self, after: Workspace, *, asked: bool = True, name: str = NAME) -> Workspace:
         with self.registry() as registry:
@@ -147,6 +153,7 @@ class World:
 
     def copy(self, home: Path) -> World:
         """A copy of the whole installation, with its registry: the targets stay where they are."""
+        self.close()
         for one in (self.home / "out", self.home / "elsewhere"):
             one.mkdir(exist_ok=True)
         shutil.copytree(self.home, home, ignore=shutil.ignore_patterns("out", "elsewhere"))
