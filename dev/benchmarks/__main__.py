@@ -13,11 +13,11 @@ import sys
 
 import backend
 import sync
-from runs import say, scratch
+from runs import say
 from table import Row, table
 
 BENCHES = {"backend": backend, "sync": sync}
-"""A module each, whose `rows` measures in a folder of its own, and whose docstring says what."""
+"""A module each: its `rows` measures, and its docstring says what."""
 
 
 def main() -> int:
@@ -46,8 +46,7 @@ def _held(name: str) -> bool:
     rows: list[Row] = []
     failure = ""
     try:
-        with scratch() as folder:
-            rows.extend(BENCHES[name].rows(folder))
+        rows.extend(BENCHES[name].rows())
     except (RuntimeError, subprocess.CalledProcessError) as error:
         failure = str(error)
     say("")

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from runs import Companion, answer, answering, clock, environ, environment, in_turns, say
+from runs import Companion, answer, answering, clock, environ, environment, in_turns, say, scratch
 from table import Promise, Row
 
 RELEASE = "airflow-3.3.2"
@@ -37,13 +37,12 @@ _CLASSES = {
 }
 
 
-def rows(scratch: Path) -> Iterator[Row]:
+def rows() -> Iterator[Row]:
     daemon, airflow = environment("daemon"), environment(RELEASE)
     for size in SIZES:
-        root = scratch / f"{size}"
-        root.mkdir()
-        answer([daemon / "python", __file__, "synced", root, str(size)], environ())
-        yield from _at(size, root, airflow / "python")
+        with scratch() as root:
+            answer([daemon / "python", __file__, "synced", root, str(size)], environ())
+            yield from _at(size, root, airflow / "python")
 
 
 def _at(size: int, root: Path, python: Path) -> Iterator[Row]:
@@ -69,6 +68,7 @@ def _at(size: int, root: Path, python: Path) -> Iterator[Row]:
             same += _compared(asked["ours"], asked["environment"], ids[:1] * 300)
             rotating += _compared(asked["ours"], asked["environment"], ids * (300 // len(ids)))
             by_file.append(_against_file(asked["ours"], ids[0], root, python))
+            _refuse_stale(asked["ours"], ids[0], root / "ours")
     against = "EnvironmentVariablesBackend"
     yield Row(f"first lookup of a process, {size:,} connections", against, first, Promise(2))
     yield Row(f"warm lookup of one id, {size:,}", against, same, Promise(1.5))
@@ -88,6 +88,18 @@ def _against_file(ours: Companion, id_: str, root: Path, python: Path) -> float:
     return taken / ours.ask([id_] * 300)["seconds"]
 
 
+def _refuse_stale(ours: Companion, id_: str, target: Path) -> None:
+    """What is fast because it doesn't look is no lookup: a change is seen at the next one."""
+    path = target / WORKSPACE / "deployments" / DEPLOYMENT / "connections" / id_
+    as_it_was = path.read_bytes()
+    for content, login in ((as_it_was.replace(b'"etl"', b'"somebody else"'), "somebody else"), (as_it_was, "etl")):
+        aside = path.with_name("aside~")
+        aside.write_bytes(content)
+        aside.rename(path)
+        if ours.ask([id_])["found"]["login"] != login:
+            raise RuntimeError("a changed document isn't seen at the next lookup")
+
+
 def _process(name: str, root: Path, python: Path) -> Companion:
     variables = environ(
         AIRFLOW_HOME=str(root / "airflow"),
@@ -102,9 +114,9 @@ def _process(name: str, root: Path, python: Path) -> Companion:
         variables["AIRFLOW__SECRETS__BACKEND_KWARGS"] = json.dumps({"connections_file_path": str(lying)})
     else:
         # As `[secrets] backend` too: without one Airflow 3.3 makes its backends anew at each lookup.
-        size = int(root.name)
         connections = json.loads(lying.read_bytes())
-        variables |= {f"AIRFLOW_CONN_{id_.upper()}": json.dumps(connections[id_]) for id_ in _spread(size)}
+        ids = _spread(len(connections))
+        variables |= {f"AIRFLOW_CONN_{id_.upper()}": json.dumps(connections[id_]) for id_ in ids}
     return Companion([python, __file__, "lookups"], variables, root / f"{name}.log")
 
 

@@ -13,12 +13,16 @@ class Promise:
 
     bound: float
     at_least: bool = False
+    decimals: int | None = None
+    """The median is rounded to so many, where the bound is what it comes to if all goes well."""
 
     def holds(self, value: float) -> bool:
+        value = value if self.decimals is None else round(value, self.decimals)
         return value >= self.bound if self.at_least else value <= self.bound
 
     def __str__(self) -> str:
-        return f"{'at least' if self.at_least else 'at most'} {_shown(self.bound)}"
+        bound = f"{self.bound:,g}" if self.decimals is None else f"{self.bound:.{self.decimals}f}"
+        return f"{'at least' if self.at_least else 'at most'} {bound}"
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
-VERSION = tuple(int(part) for part in version("apache-airflow").split(".")[:3])
+
+def _installed(name: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in version(name).split(".")[:3])
+    except PackageNotFoundError:
+        return ()
+
+
+VERSION = _installed("apache-airflow")
 
 TASK_SDK = VERSION >= (3, 0)
 """Tasks know no metadata database: they ask a chain of their own, then the API server."""
@@ -29,3 +37,14 @@ KWARG_VARIABLES = VERSION >= (3, 2)
 
 CHAIN_STOPS = VERSION >= (3, 2, 2)
 """A backend can keep Airflow from asking the next one."""
+
+TEST_ASKS_BACKENDS = VERSION >= (3, 1)
+"""The API's test of a connection begins with what the backends have for its id."""
+
+_FASTAPI = {"3.0": (0, 132), "3.2": (0, 137)}.get("{}.{}".format(*VERSION[:2]))
+TASKS_RUN = not _FASTAPI or _installed("fastapi") < _FASTAPI
+"""3.0 and 3.2 don't say which FastAPI is too new for the server that their tasks talk to."""
+
+TASKS_DO_NOT_RUN = (
+    f"no task runs here: dev/constraints must have this release with fastapi<{'.'.join(map(str, _FASTAPI or ()))}"
+)

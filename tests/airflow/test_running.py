@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("airflow")
 from tests.airflow.documents import SECRET, WAREHOUSE
 from tests.airflow.processes import Standalone
-from tests.airflow.releases import ASYNC_LOOKUP, CHAIN_STOPS, LOOKUP_IN_EVENT_LOOP, TASK_SDK
+from tests.airflow.releases import ASYNC_LOOKUP, CHAIN_STOPS, LOOKUP_IN_EVENT_LOOP, TASK_SDK, TEST_ASKS_BACKENDS
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
@@ -96,14 +96,14 @@ def test_no_secret_stands_in_the_logs_of_a_trigger(standalone: Standalone) -> No
     assert SECRET not in standalone.log("defer", "LOGGED")
 
 
-@pytest.mark.skipif(not TASK_SDK, reason="this Airflow's test of a connection asks no backend")
+@pytest.mark.skipif(not TEST_ASKS_BACKENDS, reason="this Airflow's test of a connection asks no backend")
 def test_the_api_server_tests_a_connection_of_ours(standalone: Standalone) -> None:
     standalone.record("task")
 
     assert _tested(standalone, "astray") == "Path /nowhere/at/all does not exist."
 
 
-@pytest.mark.skipif(not TASK_SDK, reason="this Airflow's test of a connection asks no backend")
+@pytest.mark.skipif(not TEST_ASKS_BACKENDS, reason="this Airflow's test of a connection asks no backend")
 def test_the_api_server_tests_a_connection_that_is_not_there(standalone: Standalone) -> None:
     standalone.record("task")
 

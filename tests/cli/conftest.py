@@ -38,6 +38,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where processes keep what they compiled, as otherwise each compiles all of SQLAlchemy."""
+    return tmp_path_factory.mktemp("bytecode")
+
+
+@pytest.fixture
+def processes(folder: Path, bytecode: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests that start `syncd` itself."""
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(bytecode))
+
+
 @pytest.fixture
 def empty(folder: Path, templates: Path) -> Syncd:
     """An installation without a workspace."""

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 from unittest import mock
 
 from syncd.cli.app import run
@@ -82,14 +82,11 @@ class Syncd:
     def __init__(self, home: Path) -> None:
         self.home = home
 
-    def __call__(self, *arguments: str, stdin: bytes = b"") -> Result:
+    def __call__(self, *arguments: str, stdin: bytes | TextIO = b"") -> Result:
         """Run it; anything may come of it but a traceback."""
         out, err = io.StringIO(), io.StringIO()
-        with (
-            redirect_stdout(out),
-            redirect_stderr(err),
-            mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))),
-        ):
+        given = io.TextIOWrapper(io.BytesIO(stdin)) if isinstance(stdin, bytes) else stdin
+        with redirect_stdout(out), redirect_stderr(err), mock.patch.object(sys, "stdin", given):
             code = run(arguments)
         result = Result(code, out.getvalue(), err.getvalue())
         assert "Traceback" not in result.said

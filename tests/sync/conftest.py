@@ -12,7 +12,7 @@ import pytest
 from tests.registry import registries
 from tests.sync.world import AIRFLOW, BASE, LAYERED, World
 
-_MEMORY = "/dev/shm"
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
     """In memory where there is such a place: each pass flushes its file system, and would wait for everybody's."""
-    with tempfile.TemporaryDirectory(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None) as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         yield Path(folder)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from syncd.core.documents import Documents, Observed, Place, Seal
 from syncd.core.errors import SyncError
 from syncd.core.model import Item
-from syncd.core.resolve import Resolution
+
+if TYPE_CHECKING:  # a worker's first lookup imports this, and resolves nothing
+    from syncd.core.resolve import Resolution
 
 
 class Layout(Protocol):

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from syncd.core import ids
 from syncd.core.documents import NAMEPLATE, Document, Documents, Observed, Place, Seal, View
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.layouts import removals
 from syncd.core.model import KINDS, Item, Path
-from syncd.core.resolve import Resolution, Resolved
 from syncd.core.secrets import secret_paths
+
+if TYPE_CHECKING:
+    from syncd.core.resolve import Resolution, Resolved
 
 _KIND_OF = {row.plural: name for name, row in KINDS.items()}
 
