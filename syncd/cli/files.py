@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -126,7 +127,8 @@ def export(
         temporary.write_text(text, "utf-8")
         temporary.replace(to)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise _unwritable(to, error) from None
 
 

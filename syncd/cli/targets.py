@@ -112,3 +112,36 @@ def accept_restore(
         show.say(show.DONE, f"revision {latest + 1}; now `syncd plan`")
     else:
         show.say(f"nothing to accept: {name} is at revision {latest}, the registry at {current}")
+
+
+@app.command()
+def forget(
+    name: TargetArgument,
+    yes: YesOption = False,
+    workspace: WorkspaceOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Forget a target that is gone for good.
+
+    What it still holds, wherever it is, is nobody's from then on: syncd won't remove it.
+    """
+    from syncd.core.errors import FixError, Reason
+    from syncd.registry import record
+
+    session = start(workspace)
+    users = sorted(one.name for one in session.load().deployments.values() if name in one.targets)
+    if users:
+        raise FixError(
+            Reason.REFUSED,
+            f"target {name}",
+            f"is named by {', '.join(users)}",
+            f"`syncd deployment update {users[0]} --no-targets`, or name others there",
+        )
+    if name not in record.targets(session.registry, session.workspace):
+        raise FixError(Reason.NOT_FOUND, f"target {name}", "holds nothing that this registry knows of")
+    ask.confirm(f"Forget target {name}, and leave there what lies there?", yes=yes)
+    record.forget(session.registry, session.workspace, name)
+    if output is Output.JSON:
+        show.as_json({"target": name, "forgotten": True})
+    else:
+        show.say(show.DONE, f"{name} is forgotten")

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from syncd.cli import show
-from tests.cli.runner import DEFINITIONS, SETTINGS, Syncd
+from tests.cli.runner import DEFINITIONS, SETTINGS, Syncd, nothing_of_the_developers
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +14,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two installations that tests copy, as making them takes longer than a test: `empty` and `full`."""
     folder = tmp_path_factory.mktemp("templates")
     with pytest.MonkeyPatch.context() as patch:
-        _clear(patch)
+        nothing_of_the_developers(patch)
         patch.setenv("SYNCD_HOME", str(folder / "empty"))
         Syncd(folder / "empty").ok("init")
         (folder / "empty" / "syncd.toml").write_text(SETTINGS)
@@ -30,7 +29,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory, with nothing of the developer's own around it, and a terminal of 80 columns."""
-    _clear(monkeypatch)
+    nothing_of_the_developers(monkeypatch)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SYNCD_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("WAREHOUSE_PASSWORD", "from-the-environment")
@@ -63,9 +62,3 @@ def syncd(folder: Path, templates: Path) -> Syncd:
     """An installation with the workspace `analytics`, at revision 1."""
     shutil.copytree(templates / "full", folder / "home")
     return Syncd(folder / "home")
-
-
-def _clear(patch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith(("SYNCD_", "WAREHOUSE_")):
-            patch.delenv(name)

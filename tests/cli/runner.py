@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 from unittest import mock
+
+import pytest
 
 from syncd.cli.app import run
 
@@ -58,6 +61,13 @@ variables:
 """
 
 
+def nothing_of_the_developers(patch: pytest.MonkeyPatch) -> None:
+    """Take what a developer has set for their own syncd out of the environment."""
+    for name in list(os.environ):
+        if name.startswith(("SYNCD_", "WAREHOUSE_")):
+            patch.delenv(name)
+
+
 class Result(NamedTuple):
     """What a command left behind."""
 
@@ -74,6 +84,21 @@ class Result(NamedTuple):
     def json(self) -> Any:
         """The answer as a document."""
         return json.loads(self.out)
+
+
+class Terminal(io.StringIO):
+    """A person who answers, and to whom something happens right before."""
+
+    def __init__(self, answer: str = "", before: Callable[[], object] = lambda: None) -> None:
+        super().__init__(answer)
+        self._before = before
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self, *size: int) -> str:  # type: ignore[override]  # its argument is never given by name
+        self._before()
+        return super().readline(*size)
 
 
 class Syncd:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import io
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -13,26 +12,11 @@ from unittest import mock
 import pytest
 
 from syncd.cli import ask
-from tests.cli.runner import DEFINITIONS, Result, Syncd
+from tests.cli.runner import DEFINITIONS, Result, Syncd, Terminal
 
 SECRET = "hunter2-0f3d"
 
 At = Callable[..., Result]
-
-
-class Terminal(io.StringIO):
-    """A person who answers, and to whom something happens right before."""
-
-    def __init__(self, answer: str, before: Callable[[], object]) -> None:
-        super().__init__(answer)
-        self._before = before
-
-    def isatty(self) -> bool:
-        return True
-
-    def readline(self, *size: int) -> str:  # type: ignore[override]  # its argument is never given by name
-        self._before()
-        return super().readline(*size)
 
 
 @pytest.fixture
@@ -204,7 +188,7 @@ def test_a_terminal_that_would_show_it_isnt_used(at: At, syncd: Syncd, monkeypat
 
 def test_a_field_is_asked_for_by_a_name_that_moves_nothing(typed: Callable[..., list[str]]) -> None:
     asked = typed("x", "x")
-    with mock.patch.object(sys, "stdin", Terminal("", lambda: None)):
+    with mock.patch.object(sys, "stdin", Terminal()):
         ask.secret('extra."\x1b[2J"')
 
     assert asked[0] == 'extra."\\x1b[2J": '
