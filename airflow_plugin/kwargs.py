@@ -66,6 +66,8 @@ def _text_problems(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield "isn't a text", "put it in quotes"
     elif name in _NAMES and value and (len(value) > NAME_LENGTH or not NAME.fullmatch(value)):
         yield "is no name", f"a name is a-z, 0-9 and -, at most {NAME_LENGTH} characters"
+    elif "\0" in value:
+        yield "holds a NUL", "take it out"
     elif name in _PATHS and value and not Path(value).is_absolute():
         yield "is no absolute path", "Airflow's processes don't all run in the same folder"
     elif name == "source" and value not in _SOURCES:

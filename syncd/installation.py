@@ -80,7 +80,7 @@ class Installation:
                 Reason.INVALID_SETTINGS,
                 f"target {name}",
                 f"isn't in {self.home / SETTINGS}",
-                f"add [targets.{name}], or take it from the deployments that name it",
+                f"add [targets.{name}], or take it from its deployments; gone for good: `syncd target forget {name}`",
             )
         type_, settings = self.targets[name]
         if settings.workspaces is not None and workspace not in settings.workspaces:

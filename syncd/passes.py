@@ -131,6 +131,8 @@ def _planned(shared: _Shared, name: str) -> Pass:
         return Pass(name, _prepared(shared, _opened(shared, name), Record(shared.registry, shared.workspace.name), ""))
     except SyncError as error:
         return Pass(name, error=error)
+    except Exception as error:  # noqa: BLE001  as in _passed: a mistake of ours stops one target, not the others
+        return Pass(name, error=_unexpected(name, error))
 
 
 def _passed(shared: _Shared, name: str, taken: Lease, now: str, accept: str, progress: Progress) -> Pass:

@@ -65,16 +65,16 @@ def prepare(
 
     if scope.verify:
         observed = target.observe(None, seal)
-        owned: Mapping[str, int] = Counter(item.deployment for place in observed.views if (item := layout.item(place)))
+        _refuse_moved(target, record.objects(target.name))
     else:
         observed = record.observed(target.name, _objects(layout, resolution, scope) - unsettled)
         if unsettled:
             observed = observed.updated(target.observe(unsettled, seal), unsettled)
-        owned = record.counts(target.name)
     observed = _adopt(observed, record.adopted(target.name), mark)
     _refuse_later(observed, mark)
 
     goal = layout.documents(resolution, observed)
+    owned = _owned(layout, observed, mark) if scope.verify else record.counts(target.name)
     plan = compare(goal, observed, mark=mark, seal=seal, hold=blocked)
     plan = guard(plan, of=owned, item=layout.item, deployment=layout.deployment, asked=scope.asked, accept=accept)
     return Prepared(goal, observed, unsettled, scope.verify, plan, _digests(values, seal))
@@ -175,6 +175,27 @@ def _refuse_later(observed: Observed, mark: Mark) -> None:
         )
 
 
+def _refuse_moved(target: Target, known: Collection[str]) -> None:
+    """A target that was given another prefix or layout would leave behind what it wrote, with nobody to remove it."""
+    layout = target.layout
+    for name in known:
+        place = Place(name)
+        if layout.item(place) is None and place not in layout.plates(layout.deployment(place)):
+            raise FixError(
+                Reason.INVALID_SETTINGS,
+                f"target {target.name}",
+                "holds documents at another prefix, or in another layout, than its settings say now",
+                "put `prefix` and `layout` back; take the target from its deployments and sync; then change them",
+            )
+
+
+def _owned(layout: Layout, observed: Observed, mark: Mark) -> Mapping[str, int]:
+    """How many items' documents of ours each deployment has."""
+    ours = {name for name, stamp in observed.stamps.items() if mark.same_owner(stamp.mark)}
+    items = (layout.item(place) for place in observed.views if place.object in ours)
+    return Counter(item.deployment for item in items if item is not None)
+
+
 def _digests(values: Mapping[Reference, str | SyncError], seal: Seal) -> Mapping[Reference, str]:
     return {
         reference: value.reason.value if isinstance(value, SyncError) else seal(value)
@@ -187,7 +208,8 @@ def _leftovers(prepared: Prepared, batch: Sequence[Write]) -> tuple[Write, ...]:
     touched = {write.object for write in batch}.union(place.object for place in prepared.plan.hold)
     return tuple(
         Write(name, prepared.observed.stamps.get(name), {}, frozenset())
-        for name in sorted(prepared.unsettled - touched - prepared.observed.unread.keys())
+        for name in sorted(prepared.unsettled - touched)
+        if prepared.observed.unread_at(name) is None
     )
 
 
@@ -238,6 +260,10 @@ def _outcomes(prepared: Prepared, hold: Mapping[Place, SyncError], layout: Layou
             yield Outcome(place, layout.item(place), "held", error)
         elif place in actions or prepared.goal[place] is not None:
             yield Outcome(place, layout.item(place), actions.get(place, "unchanged"))
+    told = set(hold.values())
+    for name, unread in sorted(prepared.observed.unread.items()):
+        if unread not in told:
+            yield Outcome(Place(name), layout.item(Place(name)), "held", unread)
 
 
 def _departed(prepared: Prepared, hold: Mapping[Place, SyncError], layout: Layout) -> Iterator[Outcome]:

@@ -90,7 +90,10 @@ def override(
     remove: Iterable[Path] = (),
     secret: Iterable[Path] = (),
 ) -> Workspace:
-    """Set and remove fields of an override: an environment's, or a deployment's link's. Removed is inherited again."""
+    """Set and remove fields of an override: an environment's, or a deployment's link's. Removed is inherited again.
+
+    An override for a deployment makes its link explicit, and the link stays when the override is removed.
+    """
     one = find_definition(workspace, key)
     secret_fields = one.secret_fields.union(secret)
     if environment:

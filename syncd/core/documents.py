@@ -68,11 +68,22 @@ Documents = Mapping[Place, Document | None]
 
 @dataclass(frozen=True)
 class Observed:
-    """What lies in a target, as far as it was looked at. A place of an object in `unread` is unknown, not empty."""
+    """What lies in a target, as far as it was looked at.
+
+    A place of an object in `unread`, or below a folder in it, is unknown, not empty.
+    """
 
     views: Mapping[Place, View] = field(default_factory=dict)
     stamps: Mapping[str, Stamp] = field(default_factory=dict)
     unread: Mapping[str, SyncError] = field(default_factory=dict)
+
+    def unread_at(self, name: str) -> SyncError | None:
+        """Why an object couldn't be read, or a folder above it; None where it could."""
+        while self.unread and name:
+            if name in self.unread:
+                return self.unread[name]
+            name = name.rpartition("/")[0]
+        return None
 
     def updated(self, newer: Observed, objects: frozenset[str]) -> Observed:
         """The same with these objects as `newer` has them: there, gone, or unread."""

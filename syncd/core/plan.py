@@ -33,12 +33,20 @@ class Plan:
 
     changes: tuple[Change, ...]
     hold: Mapping[Place, SyncError] = field(default_factory=dict)
+    target: str = field(default="", compare=False)
+    deletes: tuple[Change, ...] = ()
+    """Those that the guard holds back."""
 
     @property
     def digest(self) -> str:
-        """What a person confirms: the deletes held back, by place and by what would go. Twelve hex digits."""
-        deletes = sorted(place for place, error in self.hold.items() if error.reason is Reason.DELETES_HELD)
-        return hashlib.sha256(text([list(place) for place in deletes]).encode()).hexdigest()[:12] if deletes else ""
+        """What a person confirms: the deletes held back, by target, place and what would go. Twelve hex digits."""
+        if not self.deletes:
+            return ""
+        told = [
+            [*change.place, sorted([*path, leaf] for path, leaf in (change.before or {}).items())]
+            for change in self.deletes
+        ]
+        return hashlib.sha256(text([self.target, told]).encode()).hexdigest()[:12]
 
 
 class Write(NamedTuple):
@@ -74,8 +82,9 @@ def compare(desired: Documents, observed: Observed, *, mark: Mark, seal: Seal, h
         after = None if document is None else views[document]
         if place in held:
             continue
-        if place.object in observed.unread:
-            held[place] = observed.unread[place.object]
+        unread = observed.unread_at(place.object)
+        if unread is not None:
+            held[place] = unread
             continue
         stamp = observed.stamps.get(place.object)
         foreign = stamp is not None and not mark.same_owner(stamp.mark)
@@ -83,7 +92,7 @@ def compare(desired: Documents, observed: Observed, *, mark: Mark, seal: Seal, h
             held[place] = _not_owned(place, stamp)
         elif before != after and not foreign:
             changes.append(Change(place, _veiled(before, document, seal), after))
-    return Plan(tuple(changes), held)
+    return Plan(tuple(changes), held, mark.target)
 
 
 def _veiled(before: View | None, document: Document | None, seal: Seal) -> View | None:
@@ -120,7 +129,7 @@ def guard(
     if total >= least and len(unasked) > share * total:
         held = set(unasked)
     else:
-        per_deployment = Counter(deployment(place) for place in unasked)
+        per_deployment = Counter(deployment(place) for place, one in deletes.items() if one is not None)
         emptied = {name for name, count in per_deployment.items() if count >= of.get(name, 0)}
         held = {place for place in unasked if deployment(place) in emptied}
     if not held:
@@ -131,6 +140,7 @@ def guard(
         plan,
         changes=tuple(change for change in plan.changes if change.place not in held),
         hold={**plan.hold, **{place: _held_delete(place) for place in held}},
+        deletes=tuple(change for change in plan.changes if change.place in held),
     )
     return plan if accept == guarded.digest else guarded
 

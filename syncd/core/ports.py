@@ -63,6 +63,9 @@ class Record(Protocol):
     def observed(self, target: str, objects: Collection[str]) -> Observed:
         """These objects as they were left, or last seen."""
 
+    def objects(self, target: str) -> Collection[str]:
+        """Every object known to lie there."""
+
     def counts(self, target: str) -> Mapping[str, int]:
         """How many items' documents each deployment has there."""
 

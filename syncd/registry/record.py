@@ -58,6 +58,9 @@ class Record:
     def unsettled(self, target: str) -> frozenset[str]:
         return frozenset(self._column(tables.intents, target, "object"))
 
+    def objects(self, target: str) -> frozenset[str]:
+        return frozenset(self._column(tables.objects, target, "object"))
+
     def adopted(self, target: str) -> Mapping[str, str]:
         table = tables.adoptions
         with reading(self.registry.engine) as connection:
@@ -74,7 +77,7 @@ class Record:
         known = self.observed(target, observed.stamps.keys())
         changed = {name for name, stamp in observed.stamps.items() if known.stamps.get(name) != stamp}
         changed |= {place.object for place, view in observed.views.items() if known.views.get(place) != view}
-        gone = set(self._column(tables.objects, target, "object")) - observed.stamps.keys() - observed.unread.keys()
+        gone = {name for name in self.objects(target) - observed.stamps.keys() if observed.unread_at(name) is None}
         with self._leased(target) as connection:
             self._put(connection, target, observed, frozenset(changed | gone))
 

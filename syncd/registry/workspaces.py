@@ -101,7 +101,7 @@ def remove(registry: Registry, name: str) -> None:
                 Reason.REFUSED,
                 f"workspace {name}",
                 f"has documents in {', '.join(holding)}",
-                "`syncd sync` takes them away",
+                "`syncd sync` takes them away; for a target that is gone, `syncd target forget`",
             )
         for table in reversed(tables.metadata.sorted_tables):
             if "workspace" in table.c:

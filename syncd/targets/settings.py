@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from syncd.core.model import NAME
+from syncd.core.model import NAME, NAME_LENGTH
 
 
 class TargetSettings(BaseModel):
@@ -15,7 +15,7 @@ class TargetSettings(BaseModel):
     layout: str = ""
     """How documents lie in it; empty: the type's default."""
 
-    prefix: str | None = Field(default=None, pattern=rf"^({NAME.pattern})$")
+    prefix: str | None = Field(default=None, pattern=rf"^({NAME.pattern})$", max_length=NAME_LENGTH)
     """Where a workspace's documents lie in it; None: at the workspace's name."""
 
     workspaces: list[str] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -268,11 +269,26 @@ def test_a_deployment_of_which_nothing_is_known_counts_as_wholly_gone() -> None:
     assert held(guarded(deletes(*items("a", 1)))) == set(items("a", 1))
 
 
-def test_what_a_person_asked_for_is_not_counted() -> None:
+def test_what_a_person_asked_for_is_no_part_of_the_share() -> None:
     gone = items("a", *range(50))
     plan = deletes(*gone)
     assert guarded(plan, frozenset(gone), a=50, b=50) == plan
-    assert guarded(plan, frozenset(gone[:20]), a=50, b=50) == plan
+    assert guarded(plan, frozenset(gone[:20]), a=60, b=50) == plan
+
+
+def test_what_nobody_asked_for_is_held_where_it_would_empty_a_deployment_with_what_was_asked_for() -> None:
+    gone = items("a", *range(5))
+    plan = guarded(deletes(*gone), frozenset(gone[:4]), a=5)
+    assert held(plan) == {gone[4]}
+
+
+def test_the_digest_tells_targets_and_contents_apart() -> None:
+    gone = items("a", *range(5))
+    one = guarded(deletes(*gone), a=5)
+    assert one.digest
+    assert one.digest != replace(one, target="other").digest
+    changed = tuple(change._replace(before={("host",): '"other"'}) for change in one.deletes)
+    assert one.digest != replace(one, deletes=changed).digest
 
 
 def test_what_a_person_asked_for_goes_even_where_the_rest_is_held() -> None:

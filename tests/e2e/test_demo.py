@@ -44,9 +44,11 @@ def planted() -> str:
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
+    # The machine's own settings (certificates, proxies) stay: on a fresh one the demo fetches its environments.
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "SYNCD_"))}
     return subprocess.Popen(
         [DEMO],
-        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "TMPDIR": str(folder)},
+        env={**own, "TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

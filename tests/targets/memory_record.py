@@ -31,6 +31,9 @@ class MemoryRecord:
             {name: stamp for name, stamp in self.known.stamps.items() if name in objects},
         )
 
+    def objects(self, target: str) -> Collection[str]:
+        return self.known.stamps.keys()
+
     def counts(self, target: str) -> Mapping[str, int]:
         return Counter(item.deployment for place in self.known.views if (item := self.layout.item(place)))
 
