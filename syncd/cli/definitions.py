@@ -100,6 +100,7 @@ def list_(ctx: typer.Context, workspace: WorkspaceOption = None, output: OutputO
             )
             for one in found
         ),
+        none=f"none yet: `syncd {row.name} create ID {row.required}=…`",
     )
 
 
@@ -123,6 +124,7 @@ def show_(
         ("layer", "field", "value"),
         ((layer, dotted(one.path), displayed(one)) for layer, fields in parts for one in _shown(definition, fields)),
         title=str(definition.key),
+        none="sets no field",
     )
     show.say(f"linked to: {_links(definition) or 'nothing'}")
 

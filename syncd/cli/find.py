@@ -31,7 +31,8 @@ def environment(here: Workspace, name: str) -> str:
     """An environment's name. Raises FixError with what was probably meant."""
     if name in here.environments:
         return name
-    meant = suggestion(name, here.environments) or f"it has {', '.join(here.environments) or 'none'}"
+    there = f"it has {', '.join(here.environments)}" if here.environments else call("environment", "create", name)
+    meant = suggestion(name, here.environments) or there
     raise FixError(Reason.NOT_FOUND, f"environment {name}", f"isn't in workspace {here.name}", meant)
 
 

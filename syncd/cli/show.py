@@ -69,10 +69,14 @@ def tell(*parts: Part) -> None:
     err.print(line(*parts), soft_wrap=True)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
-    """A table. None shows as a dash."""
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", none: str = "") -> None:
+    """A table, or `none` where there are no rows. None shows as a dash."""
+    rows = list(rows)
     if title:
         say((title, "bold"))
+    if not rows and none:
+        say(none)
+        return
     made = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")

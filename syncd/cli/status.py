@@ -58,6 +58,7 @@ def status(workspace: WorkspaceOption = None, output: OutputOption = Output.TABL
             for one in found
         ),
         title=f"registry: revision {here.revision}",
+        none="no deployment names a target: `syncd deployment update D --target T`",
     )
     for one in found:
         if one.failure is not None:

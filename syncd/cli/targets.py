@@ -40,7 +40,7 @@ def list_(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE
         (name, type_, layout, "all" if allowed is None else show.names(allowed), show.names(names))
         for name, type_, layout, allowed, names in found
     )
-    show.table(columns, rows)
+    show.table(columns, rows, none="none yet: an operator adds [targets.NAME] to syncd.toml")
 
 
 @app.command()

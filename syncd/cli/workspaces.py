@@ -62,6 +62,7 @@ def list_workspaces(output: OutputOption = Output.TABLE) -> None:
             (one.name, ", ".join(one.environments), len(one.deployments), len(one.definitions), one.revision)
             for one in found
         ),
+        none="none yet: `syncd workspace create NAME`, or `syncd apply`",
     )
 
 
@@ -109,7 +110,11 @@ def list_environments(workspace: WorkspaceOption = None, output: OutputOption = 
     if output is Output.JSON:
         show.as_json({"environments": [{"name": name, "deployments": used} for name, used in rows]})
     else:
-        show.table(("name", "deployments"), ((name, show.names(used)) for name, used in rows))
+        show.table(
+            ("name", "deployments"),
+            ((name, show.names(used)) for name, used in rows),
+            none="none yet: `syncd environment create NAME`",
+        )
 
 
 @environment.command("create", epilog=epilog(examples("syncd environment create staging --after dev")))
@@ -161,6 +166,7 @@ def list_deployments(workspace: WorkspaceOption = None, output: OutputOption = O
     show.table(
         ("name", "environment", "targets", "linked"),
         ((one.name, one.environment, ", ".join(one.targets), len(linked)) for one, linked in rows),
+        none="none yet: `syncd deployment create NAME --environment E --target T`",
     )
 
 
@@ -176,7 +182,10 @@ def show_deployment(
         show.as_json(_document(one, linked))
         return
     show.table(
-        ("kind", "id", "of"), linked, title=f"{name}: {one.environment}, to {', '.join(one.targets) or 'no target'}"
+        ("kind", "id", "of"),
+        linked,
+        title=f"{name}: {one.environment}, to {', '.join(one.targets) or 'no target'}",
+        none=f"nothing is linked to it: `syncd link {name} ID`",
     )
 
 

@@ -157,3 +157,18 @@ def test_a_deployment_goes_with_its_own_and_its_links(syncd: Syncd) -> None:
     assert "Delete deployment etl-dev of dev, linked to 3 definitions" in asked.said
     assert "etl-dev" not in syncd.ok("export").out
     assert "did you mean etl-prod" in syncd("deployment", "show", "etl-dev").said
+
+
+def test_where_there_is_nothing_yet_the_way_to_it_is_told(empty: Syncd) -> None:
+    assert "`syncd workspace create NAME`, or `syncd apply`" in empty.ok("workspace", "list").out
+    empty.ok("workspace", "create", "new")
+
+    assert "`syncd environment create NAME`" in empty.ok("environment", "list").out
+    assert "`syncd environment create dev`" in empty("deployment", "create", "etl", "-e", "dev").said
+    assert "`syncd deployment create NAME --environment E --target T`" in empty.ok("deployment", "list").said
+    assert "`syncd connection create ID conn_type=…`" in empty.ok("connection", "list").said
+    assert "`syncd variable create ID value=…`" in empty.ok("variable", "list").said
+    assert "no deployment names a target" in empty.ok("status").said
+    empty.ok("environment", "create", "dev")
+    empty.ok("deployment", "create", "etl", "-e", "dev")
+    assert "`syncd link etl ID`" in empty.ok("deployment", "show", "etl").said
