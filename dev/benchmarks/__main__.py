@@ -8,6 +8,7 @@ doesn't hold. Virtual environments are made where they aren't there; nothing els
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 
@@ -21,6 +22,8 @@ BENCHES = {"backend": backend, "sync": sync}
 
 
 def main() -> int:
+    # Ended as by an error, so that no folder and no process of a bench is left behind.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     name = _name()
     results = [_held(one) for one in ([name] if name else BENCHES)]
     return 0 if all(results) else 1
