@@ -31,6 +31,8 @@ def environment(home: Path, kwargs: Any, **more: str) -> dict[str, str]:
         "PYTHONPATH": str(RUNNING),
         "RECORDS": str(records),
         "AIRFLOW_HOME": str(home),
+        "AIRFLOW__API_AUTH__JWT_ISSUER": "airflow",  # 3.0 leaves it unset, which its JWT library refuses
+        "AIRFLOW__API_AUTH__JWT_SECRET": "x" * 64,
         "AIRFLOW__CORE__DAGS_FOLDER": str(RUNNING / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
@@ -80,8 +82,6 @@ class Standalone:
             "AIRFLOW__API__PORT": self.port,
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{self.port}",
-            "AIRFLOW__API_AUTH__JWT_ISSUER": "airflow",  # 3.0 leaves it unset, which the JWT library refuses
-            "AIRFLOW__API_AUTH__JWT_SECRET": "x" * 64,
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{self.port}/execution/",
             "AIRFLOW__CORE__PARALLELISM": "2",
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",

@@ -41,10 +41,16 @@ CHAIN_STOPS = VERSION >= (3, 2, 2)
 TEST_ASKS_BACKENDS = VERSION >= (3, 1)
 """The API's test of a connection begins with what the backends have for its id."""
 
-_FASTAPI = {"3.0": (0, 132), "3.2": (0, 137)}.get("{}.{}".format(*VERSION[:2]))
-TASKS_RUN = not _FASTAPI or _installed("fastapi") < _FASTAPI
-"""3.0 and 3.2 don't say which FastAPI is too new for the server that their tasks talk to."""
+_BELOW: dict[str, dict[str, tuple[int, ...]]] = {
+    "3.0": {"fastapi": (0, 132)},
+    "3.2": {"fastapi": (0, 137), "svcs": (26,)},
+}
+"""3.0 and 3.2 don't say what is too new for the server that their tasks talk to."""
 
-TASKS_DO_NOT_RUN = (
-    f"no task runs here: dev/constraints must have this release with fastapi<{'.'.join(map(str, _FASTAPI or ()))}"
+TOO_NEW = tuple(
+    f"{name}<{'.'.join(map(str, below))}"
+    for name, below in _BELOW.get("{}.{}".format(*VERSION[:2]), {}).items()
+    if _installed(name) >= below
 )
+TASKS_RUN = not TOO_NEW
+TASKS_DO_NOT_RUN = f"no task of this release runs here: dev/constraints must have it with {', '.join(TOO_NEW)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from looking import Defer, Look, connection, record  # type: ignore[import-not-found]  # on a worker's PYTHONPATH
 
@@ -19,5 +19,7 @@ with DAG(
     start_date=datetime(2024, 1, 1, tzinfo=timezone.utc),
     catchup=False,
     is_paused_upon_creation=False,
+    # The scheduler may be there before the API server is, and takes that for a failure of the task.
+    default_args={"retries": 100, "retry_delay": timedelta(seconds=1)},
 ):
     Look(task_id="look") >> Defer(task_id="defer")
