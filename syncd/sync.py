@@ -76,7 +76,15 @@ def prepare(
     goal = layout.documents(resolution, observed)
     owned = _owned(layout, observed, mark) if scope.verify else record.counts(target.name)
     plan = compare(goal, observed, mark=mark, seal=seal, hold=blocked)
-    plan = guard(plan, of=owned, item=layout.item, deployment=layout.deployment, asked=scope.asked, accept=accept)
+    plan = guard(
+        plan,
+        of=owned,
+        item=layout.item,
+        deployment=layout.deployment,
+        asked=scope.asked,
+        before=scope.held,
+        accept=accept,
+    )
     return Prepared(goal, observed, unsettled, scope.verify, plan, _digests(values, seal))
 
 

@@ -169,13 +169,15 @@ class Scope:
     """What a pass looks at: the items named, or with None all of them, read back from the target.
 
     `target` restricts it to deployments that name that target; `deployments` are looked at whether or not an item
-    of theirs is; `asked` are the items that a person's own revision took away.
+    of theirs is; `asked` are the items that a person's own revision took away; `held` are those whose deletes the last
+    pass held back.
     """
 
     target: str | None = None
     items: frozenset[Item] | None = None
     deployments: frozenset[str] = frozenset()
     asked: frozenset[Item] = frozenset()
+    held: frozenset[Item] = frozenset()
 
     @property
     def verify(self) -> bool:

@@ -114,6 +114,7 @@ def guard(
     item: Callable[[Place], Item | None],
     deployment: Callable[[Place], str],
     asked: frozenset[Item],
+    before: frozenset[Item] = frozenset(),
     accept: str = "",
     share: float = 0.3,
     least: int = 10,
@@ -121,7 +122,8 @@ def guard(
     """Hold back deletes that no person's revision asked for: all of a deployment, or too large a share of a target.
 
     `of` is how many items each deployment has there; `share` counts where there are `least` or more in all. A
-    nameplate goes only with its documents. `accept` is the digest of held deletes that a person has seen and wants.
+    nameplate goes only with its documents. What was held `before` stays so, however little it is of what there is now.
+    `accept` is the digest of held deletes that a person has seen and wants.
     """
     deletes = {change.place: item(change.place) for change in plan.changes if change.after is None}
     unasked = [place for place, one in deletes.items() if one is not None and one not in asked]
@@ -132,6 +134,7 @@ def guard(
         per_deployment = Counter(deployment(place) for place, one in deletes.items() if one is not None)
         emptied = {name for name, count in per_deployment.items() if count >= of.get(name, 0)}
         held = {place for place in unasked if deployment(place) in emptied}
+    held |= {place for place in unasked if deletes[place] in before}
     if not held:
         return plan
     kept = {deployment(place) for place in held}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
-from syncd.core.errors import SyncError
+from syncd.core.errors import Reason, SyncError
 from syncd.core.merge import leaves
 from syncd.core.model import Definition, Item, Reference, Scope, Workspace
 from syncd.core.ports import Read
@@ -36,13 +36,15 @@ def scope(registry: Registry, workspace: Workspace, target: str, read: Read, *, 
     touches = _touches(registry, workspace.name, last.revision if last else 0, ended_alone=everything)
     recorded = _recorded(registry, workspace.name, target, touches)
     asked = _asked(workspace, target, recorded, touches)
+    failing = status.failing(registry, workspace.name, target)
+    held = frozenset(item for item, reason in failing.items() if reason is Reason.DELETES_HELD)
     if everything:
-        return Scope(target, None, asked=asked)
+        return Scope(target, None, asked=asked, held=held)
     items = set(_items(workspace, target, recorded, (touch.part for touch in touches)))
     items |= _moved(registry, workspace, target, read)
-    items |= status.failing(registry, workspace.name, target)
+    items |= failing.keys()
     deployments = frozenset(touch.part.name for touch in touches if touch.part.noun == "deployment")
-    return Scope(target, frozenset(items), deployments, asked)
+    return Scope(target, frozenset(items), deployments, asked, held)
 
 
 def _asked(workspace: Workspace, target: str, recorded: frozenset[Item], touches: Collection[Touch]) -> frozenset[Item]:

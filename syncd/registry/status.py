@@ -53,14 +53,14 @@ def targets(registry: Registry, workspace: str) -> tuple[str, ...]:
         return tuple(connection.execute(query).scalars())
 
 
-def failing(registry: Registry, workspace: str, target: str) -> frozenset[Item]:
-    """The items that the last pass over them didn't bring in sync."""
+def failing(registry: Registry, workspace: str, target: str) -> Mapping[Item, Reason]:
+    """The items that the last pass over them didn't bring in sync, and why."""
     table = tables.statuses.c
-    query = select(table.deployment, table.kind, table.id).where(
+    query = select(table.deployment, table.kind, table.id, table.reason).where(
         table.workspace == workspace, table.target == target, table.reason != Reason.SYNCED.value
     )
     with reading(registry.engine) as connection:
-        return frozenset(Item(*row) for row in connection.execute(query))
+        return {Item(*row[:3]): Reason(row.reason) for row in connection.execute(query)}
 
 
 def failure(registry: Registry, workspace: str, target: str) -> Status | None:

@@ -205,6 +205,15 @@ def test_what_failed_without_an_edit_is_looked_at_again(registry: Registry, read
     assert touched(scoped(registry, read)) == {"bi/region"}
 
 
+@pytest.mark.parametrize("verify", [False, True])
+def test_what_was_held_back_is_told(registry: Registry, read: Reader, verify: bool) -> None:
+    one, other = Item("bi", "variable", "region"), Item("bi", "connection", "warehouse")
+    held = FixError(Reason.DELETES_HELD, "there", "would be deleted")
+    busy = FixError(Reason.NOT_OWNED, "there", "is somebody else's")
+    passed(registry, workspaces.load(registry, NAME), read, {one: held, other: busy})
+    assert scoped(registry, read, verify=verify).held == {one}
+
+
 def test_a_reference_that_gives_something_else_touches_its_items(registry: Registry, read: Reader) -> None:
     read.values[PASSWORD] = "two"
     assert touched(scoped(registry, read)) == {f"{name}/lake" for name in HERE}

@@ -84,7 +84,7 @@ def test_a_whole_pass_forgets_what_it_did_not_meet(record: Record) -> None:
 
 def test_what_isnt_in_sync_is_failing(record: Record) -> None:
     conclude(record, "t1", {ONE: BUSY, TWO: "created"})
-    assert status.failing(record.registry, NAME, "files") == {ONE}
+    assert status.failing(record.registry, NAME, "files") == {ONE: Reason.UNAVAILABLE}
 
 
 def test_statuses_are_found_by_deployment_and_by_id(record: Record) -> None:
