@@ -10,6 +10,7 @@ import inspect
 import logging
 import traceback
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -115,14 +116,18 @@ def _unforeseen(error: Exception) -> SyncError:
 
 
 def _stop(kind: str, id_: str, error: SyncError) -> Exception:
+    stop = _stopping()
+    asked = "this Airflow asks its other backends all the same" if stop is None else "no other backend is asked"
+    log.error("%s %r can't be had; %s. %s", kind, id_, asked, error)
+    return (stop or RuntimeError)(f"{kind} {id_!r} can't be had: {error}")
+
+
+@cache  # as for maskers: an import that fails would be tried again at each error
+def _stopping() -> type[Exception] | None:
+    """What stops Airflow's chain of backends; None before Airflow 3.2.2, where nothing does."""
     try:
-        from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied as Stop
+        from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied
     except ImportError:
-        # Airflow before 3.2.2 has nothing that stops its chain.
-        log.error(  # noqa: TRY400  the ImportError is no news
-            "%s %r can't be had; this Airflow asks its other backends all the same. %s", kind, id_, error
-        )
-        return RuntimeError(f"{kind} {id_!r} can't be had: {error}")
-    log.error("%s %r can't be had, and no other backend is asked. %s", kind, id_, error)
-    stop: Exception = Stop(f"{kind} {id_!r} can't be had: {error}")
+        return None
+    stop: type[Exception] = AirflowSecretsBackendAccessDenied
     return stop

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -19,17 +20,24 @@ def mask(secrets: Iterable[Any]) -> bool:
     """Mask these values in every log of this process. Never raises: False where a masker couldn't be reached."""
     texts = sorted({form for secret in secrets for text in _texts(secret) for form in _forms(text)})
     reached = True
-    for name in _MASKERS if texts else ():
-        try:
-            mask_secret = importlib.import_module(name).mask_secret
-        except (ImportError, AttributeError):
-            continue
+    for mask_secret in _maskers() if texts else ():
         for text in texts:
             try:
                 mask_secret(text)
             except Exception:  # noqa: BLE001  Airflow 3.0 tells its supervisor, and can't from an event loop
                 reached = False
     return reached
+
+
+@cache  # an import that fails takes its lock each time, and a child that is forked meanwhile waits for it for ever
+def _maskers() -> tuple[Callable[[str], None], ...]:
+    found = []
+    for name in _MASKERS:
+        try:
+            found.append(importlib.import_module(name).mask_secret)
+        except (ImportError, AttributeError):
+            continue
+    return tuple(found)
 
 
 def _texts(value: Any) -> Iterator[str]:

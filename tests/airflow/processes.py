@@ -114,6 +114,11 @@ class Standalone:
         self._until(lambda: holds in self._logs(task), f"no {holds!r} in the logs of {task}")
         return self._logs(task)
 
+    def everything(self) -> str:
+        """All that its components have written, and all logs."""
+        paths = [self.home / "output", *(path for path in self.home.glob("logs/**/*") if path.is_file())]
+        return "\n".join(path.read_text(errors="replace") for path in paths)
+
     def stop(self) -> None:
         """End every process of it, and wait for them."""
         for pid in reversed([self._process.pid, *_descendants(self._process.pid)]):

@@ -59,7 +59,7 @@ def test_connections_test_finds_the_connection_for_the_hook(airflow: Airflow) ->
 
 @pytest.mark.skipif(not TASKS_RUN, reason=TASKS_DO_NOT_RUN)
 def test_dags_test_runs_a_task_that_finds_a_connection(airflow: Airflow, home: Path) -> None:
-    done = airflow("dags", "test", "looks", "2024-01-02")
+    done = airflow("dags", "test", "look", "2024-01-02")
 
     assert done.returncode == 0, done.stderr
     assert json.loads((home / "records" / "task.json").read_text())["connections"]["warehouse"] == WAREHOUSE

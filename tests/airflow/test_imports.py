@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("airflow")
 from tests.airflow.documents import Shared
-from tests.airflow.processes import environment, python, run
+from tests.airflow.processes import environment, python
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 
@@ -45,11 +44,5 @@ def test_making_one_imports_nothing_and_a_lookup_only_what_is_ours(shared: Share
     assert {"airflow_plugin", "syncd"} <= set(looked) <= {"airflow_plugin", "syncd", "airflow"}
 
 
-def test_it_can_be_imported_before_airflow_is(shared: Shared, tmp_path: Path) -> None:
-    assert python(OURS_FIRST, env=environment(tmp_path, shared.kwargs())) == [True, False, False]
-
-
-def test_importing_airflow_never_fails_whatever_is_configured(tmp_path: Path) -> None:
-    done = run(sys.executable, "-c", "import airflow", env=environment(tmp_path, '{"deployment": ["", '))
-
-    assert done.returncode == 0, done.stderr
+def test_it_can_be_imported_before_airflow_is_and_whatever_is_configured(tmp_path: Path) -> None:
+    assert python(OURS_FIRST, env=environment(tmp_path, '{"deployment": ["", ')) == [True, False, False]

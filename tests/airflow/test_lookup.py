@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -107,6 +108,16 @@ def test_a_file_swapped_for_another_of_the_same_size_and_times_is_read_again(our
             os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
             other.replace(file)
         assert found(ours, "moving")["host"] == host.decode()
+
+
+def test_a_lookup_of_what_has_not_changed_reads_no_file(ours: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = time.time_ns() + 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: later)
+    value = ours.get_conn_value("warehouse")
+
+    monkeypatch.setattr("syncd.sources.directory.open", None, raising=False)
+
+    assert ours.get_conn_value("warehouse") is value
 
 
 def test_what_is_removed_is_not_linked_at_the_next_call(ours: Any, shared: Shared) -> None:

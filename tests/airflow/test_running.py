@@ -104,6 +104,14 @@ def test_no_secret_stands_in_the_logs_of_a_trigger(standalone: Standalone) -> No
     assert SECRET not in standalone.log("defer", "LOGGED")
 
 
+def test_what_no_task_asked_for_stands_in_no_log_at_all(standalone: Standalone) -> None:
+    standalone.record("resumed")
+
+    shown = standalone.everything()
+    assert "torn" in shown
+    assert not [name for name in ("torn", "theirs", "prod") if f"{SECRET}-{name}" in shown]
+
+
 @pytest.mark.skipif(not TEST_ASKS_BACKENDS, reason="this Airflow's test of a connection asks no backend")
 def test_the_api_server_tests_a_connection_of_ours(standalone: Standalone) -> None:
     standalone.record("task")

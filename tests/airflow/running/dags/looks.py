@@ -1,4 +1,4 @@
-"""A DAG that asks for a connection while it is parsed, in a task, in a trigger and after it."""
+"""DAGs that ask for a connection while they are parsed, in a task, in a trigger and after it."""
 
 from __future__ import annotations
 
@@ -23,3 +23,6 @@ with DAG(
     default_args={"retries": 100, "retry_delay": timedelta(seconds=1)},
 ):
     Look(task_id="look") >> Defer(task_id="defer")
+
+with DAG("look", schedule=None):
+    Look(task_id="look")
