@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
+from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
@@ -17,27 +20,35 @@ _SHORTEST = 5
 
 
 def mask(secrets: Iterable[Any]) -> bool:
-    """Mask these values in every log of this process. Never raises: False where a masker couldn't be reached."""
+    """Mask these values in every log of this process, and of what supervises it.
+
+    Never raises: False where a masker couldn't be reached, or may not have been.
+    """
     texts = sorted({form for secret in secrets for text in _texts(secret) for form in _forms(text)})
     reached = True
-    for mask_secret in _maskers() if texts else ():
+    for masker in maskers() if texts else ():
         for text in texts:
             try:
-                mask_secret(text)
+                masker.mask_secret(text)
             except Exception:  # noqa: BLE001  Airflow 3.0 tells its supervisor, and can't from an event loop
                 reached = False
-    return reached
+    return reached and not _in_event_loop()
+
+
+def _in_event_loop() -> bool:
+    # There Airflow 3.1 and 3.2 can't tell their supervisor, which writes a trigger's log, and don't say so.
+    asyncio = sys.modules.get("asyncio")  # not imported, where nothing else has
+    return asyncio is not None and asyncio._get_running_loop() is not None  # noqa: SLF001  it is exported
 
 
 @cache  # an import that fails takes its lock each time, and a child that is forked meanwhile waits for it for ever
-def _maskers() -> tuple[Callable[[str], None], ...]:
+def maskers() -> tuple[ModuleType, ...]:
+    """Airflow's modules that have a `mask_secret`."""
     found = []
     for name in _MASKERS:
-        try:
-            found.append(importlib.import_module(name).mask_secret)
-        except (ImportError, AttributeError):
-            continue
-    return tuple(found)
+        with suppress(ImportError):
+            found.append(importlib.import_module(name))
+    return tuple(module for module in found if hasattr(module, "mask_secret"))
 
 
 def _texts(value: Any) -> Iterator[str]:

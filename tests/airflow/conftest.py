@@ -69,10 +69,8 @@ def database() -> Path:
 @pytest.fixture(scope="session")
 def standalone(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
     """A whole Airflow that runs the DAG of `running/dags` once. Servers are deployment `api`, tasks `etl-dev`."""
-    from tests.airflow.releases import TASKS_DO_NOT_RUN, TASKS_RUN, WORKERS_SECTION
+    from tests.airflow.releases import WORKERS_SECTION
 
-    if not TASKS_RUN:
-        pytest.skip(TASKS_DO_NOT_RUN)
     home = copied(database, tmp_path_factory.mktemp("standalone") / "home")
     shared = Shared(home.parent / "shared", sample()).sync()
     shared.file("connections/torn").write_text(f'{{"format": 1, "{SECRET}-torn')
@@ -91,8 +89,6 @@ def standalone(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="session", autouse=True)
 def _early(request: pytest.FixtureRequest) -> None:
-    from tests.airflow.releases import TASKS_RUN
-
     # It takes half a minute to run its DAG: the other tests fill it.
-    if TASKS_RUN and any("standalone" in getattr(item, "fixturenames", ()) for item in request.session.items):
+    if any("standalone" in getattr(item, "fixturenames", ()) for item in request.session.items):
         request.getfixturevalue("standalone")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 
 
-def _installed(name: str) -> tuple[int, ...]:
+def _installed() -> tuple[int, ...]:
     try:
-        return tuple(int(part) for part in version(name).split(".")[:3])
+        return tuple(int(part) for part in version("apache-airflow").split(".")[:3])
     except PackageNotFoundError:
         return ()
 
 
-VERSION = _installed("apache-airflow")
+VERSION = _installed()
 
 TASK_SDK = VERSION >= (3, 0)
 """Tasks know no metadata database: they ask a chain of their own, then the API server."""
@@ -40,17 +40,3 @@ CHAIN_STOPS = VERSION >= (3, 2, 2)
 
 TEST_ASKS_BACKENDS = VERSION >= (3, 1)
 """The API's test of a connection begins with what the backends have for its id."""
-
-_BELOW: dict[str, dict[str, tuple[int, ...]]] = {
-    "3.0": {"fastapi": (0, 132)},
-    "3.2": {"fastapi": (0, 137), "svcs": (26,)},
-}
-"""3.0 and 3.2 don't say what is too new for the server that their tasks talk to."""
-
-TOO_NEW = tuple(
-    f"{name}<{'.'.join(map(str, below))}"
-    for name, below in _BELOW.get("{}.{}".format(*VERSION[:2]), {}).items()
-    if _installed(name) >= below
-)
-TASKS_RUN = not TOO_NEW
-TASKS_DO_NOT_RUN = f"no task of this release runs here: dev/constraints must have it with {', '.join(TOO_NEW)}"

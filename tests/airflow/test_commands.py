@@ -12,7 +12,6 @@ import pytest
 pytest.importorskip("airflow")
 from tests.airflow.documents import SECRET, WAREHOUSE, Shared
 from tests.airflow.processes import copied, environment, run
-from tests.airflow.releases import TASKS_DO_NOT_RUN, TASKS_RUN
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
 Airflow = Callable[..., "CompletedProcess[str]"]
@@ -57,7 +56,6 @@ def test_connections_test_finds_the_connection_for_the_hook(airflow: Airflow) ->
     assert "Path /nowhere/at/all does not exist." in airflow("connections", "test", "astray").stdout
 
 
-@pytest.mark.skipif(not TASKS_RUN, reason=TASKS_DO_NOT_RUN)
 def test_dags_test_runs_a_task_that_finds_a_connection(airflow: Airflow, home: Path) -> None:
     done = airflow("dags", "test", "look", "2024-01-02")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 from typing import Any
@@ -10,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 pytest.importorskip("airflow")
-from airflow_plugin.masking import mask
+from airflow_plugin.masking import mask, maskers
 from syncd.core.model import Definition, Key
 from tests.airflow.documents import Shared
 
@@ -108,17 +109,33 @@ def test_a_masker_that_fails_fails_no_lookup_and_is_asked_again(
     ours = backend(**shared.kwargs())
 
     with monkeypatch.context() as patched:
-        for name in ("airflow.sdk.log", "airflow._shared.secrets_masker", "airflow.utils.log.secrets_masker"):
-            try:
-                patched.setattr(f"{name}.mask_secret", _fail)
-            except (ImportError, AttributeError):
-                continue
+        for masker in maskers():
+            patched.setattr(masker, "mask_secret", _fail)
         assert "unreached-secret" in ours.get_conn_value("masked")
     assert not masked("unreached-secret")
 
     ours.get_conn_value("masked")
 
     assert masked("unreached-secret")
+
+
+def test_a_lookup_in_an_event_loop_is_followed_by_one_that_masks_again(
+    backend: type[Any], shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(shared, {"blob": "looped-secret"}, ("extra", "blob"))
+    ours = backend(**shared.kwargs())
+    asked: list[str] = []
+    for masker in maskers():
+        monkeypatch.setattr(masker, "mask_secret", asked.append)
+
+    async def in_loop() -> Any:
+        return ours.get_conn_value("masked")
+
+    asyncio.run(in_loop())
+    asked.clear()
+    ours.get_conn_value("masked")
+
+    assert "looped-secret" in asked
 
 
 def _fail(secret: Any, name: Any = None) -> None:

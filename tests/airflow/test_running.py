@@ -17,7 +17,6 @@ from tests.airflow.releases import (
     LOOKUP_IN_EVENT_LOOP,
     TASK_SDK,
     TEST_ASKS_BACKENDS,
-    VERSION,
 )
 
 pytestmark = [pytest.mark.airflow, pytest.mark.slow]
@@ -97,7 +96,6 @@ def test_a_task_that_waited_for_a_trigger_finds_a_connection(standalone: Standal
     assert standalone.record("resumed")["warehouse"] == WAREHOUSE
 
 
-@pytest.mark.skipif(VERSION[:2] == (3, 1), reason="seen once in a log of 3.1.8's triggerer on a loaded machine")
 def test_no_secret_stands_in_the_logs_of_a_trigger(standalone: Standalone) -> None:
     standalone.record("resumed")
 
