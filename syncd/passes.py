@@ -13,7 +13,7 @@ from syncd.core.documents import Mark
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.model import Workspace
 from syncd.core.outcome import Outcome
-from syncd.core.ports import Read, Target
+from syncd.core.ports import Read, Standing, Target
 from syncd.installation import Installation
 from syncd.registry import record, status, workspaces
 from syncd.registry.database import Registry
@@ -79,12 +79,13 @@ def sync(
         return tuple(_passed(shared, name, taken, now, accept, progress) for name in names or _targets(shared))
 
 
-def latest(installation: Installation, registry: Registry, workspace: str, name: str) -> int:
-    """The latest revision of ours that a target holds, 0 where it holds none."""
+def standing(installation: Installation, registry: Registry, workspace: str, name: str) -> Standing:
+    """Where a target stands by its settings, and the latest revision of ours that lies there, 0 where none does."""
     shared = _shared(installation, registry, workspace, verify=True)
-    stamps = _opened(shared, name).observe(None, registry.seal).stamps.values()
+    target = _opened(shared, name)
+    stamps = target.observe(None, registry.seal).stamps.values()
     ours = [stamp.mark.revision for stamp in stamps if stamp.mark and _mark(shared, name).same_owner(stamp.mark)]
-    return max(ours, default=0)
+    return Standing(target.where, max(ours, default=0))
 
 
 def adoptable(

@@ -16,7 +16,7 @@ from syncd.core.layouts import Layout
 from syncd.core.model import Reference, Scope, Workspace
 from syncd.core.outcome import Outcome
 from syncd.core.plan import Change, Plan, Write, compare, guard, writes
-from syncd.core.ports import Read, Record, Target
+from syncd.core.ports import Read, Record, Standing, Target
 from syncd.core.resolve import Resolution, fill, resolve
 
 Progress = Callable[[int, int], None]
@@ -52,7 +52,8 @@ def prepare(
 
     Raises SyncError where the target can't be looked at, or holds a later revision of ours than the registry does.
     """
-    layout = target.layout
+    layout, standing = target.layout, record.standing(target.name)
+    _refuse_moved(target, standing)
     unsettled = record.unsettled(target.name)
     resolution = resolve(workspace, _with_unsettled(scope, layout, unsettled))
     values = read(resolution.references)
@@ -65,13 +66,12 @@ def prepare(
 
     if scope.verify:
         observed = target.observe(None, seal)
-        _refuse_moved(target, record.objects(target.name))
     else:
         observed = record.observed(target.name, _objects(layout, resolution, scope) - unsettled)
         if unsettled:
             observed = observed.updated(target.observe(unsettled, seal), unsettled)
     observed = _adopt(observed, record.adopted(target.name), mark)
-    _refuse_later(observed, mark)
+    _refuse_later(observed, mark, standing)
 
     goal = layout.documents(resolution, observed)
     owned = _owned(layout, observed, mark) if scope.verify else record.counts(target.name)
@@ -120,7 +120,7 @@ def carry_out(
         total = done + len(batch)
         for start in range(0, len(batch), _BATCH):
             part = batch[start : start + _BATCH]
-            record.intend(target.name, [write.object for write in part])
+            record.intend(target.name, [write.object for write in part], Standing(target.where, mark.revision))
             results = target.write(part, mark, seal)
             settled, objects = _settled(part, results, views, there)
             record.settle(target.name, settled, objects)
@@ -170,31 +170,30 @@ def _adopt(observed: Observed, adopted: Mapping[str, str], mark: Mark) -> Observ
     return replace(observed, views=views, stamps={**observed.stamps, **ours})
 
 
-def _refuse_later(observed: Observed, mark: Mark) -> None:
-    later = [stamp.mark for stamp in observed.stamps.values() if stamp.mark is not None and mark.same_owner(stamp.mark)]
-    newest = max((one.revision for one in later), default=0)
-    if newest > mark.revision:
+def _refuse_moved(target: Target, standing: Standing | None) -> None:
+    """A target that stands elsewhere would leave behind what it wrote, with nobody to remove it."""
+    if standing is not None and standing.where != target.where:
         raise FixError(
-            Reason.LATER_REVISION,
-            f"target {mark.target}",
-            f"holds revision {newest} of workspace {mark.workspace}, and this registry is at {mark.revision}: "
-            "it was restored from a backup, or is a copy",
-            "if this registry is the one that counts: `syncd target accept-restore`",
+            Reason.TARGET_MOVED,
+            f"target {target.name}",
+            f"holds documents in {standing.where}, and its settings now say {target.where}",
+            f"put the settings back; or move the documents yourself, then `syncd target accept-move {target.name}`",
         )
 
 
-def _refuse_moved(target: Target, known: Collection[str]) -> None:
-    """A target that was given another prefix or layout would leave behind what it wrote, with nobody to remove it."""
-    layout = target.layout
-    for name in known:
-        place = Place(name)
-        if layout.item(place) is None and place not in layout.plates(layout.deployment(place)):
-            raise FixError(
-                Reason.INVALID_SETTINGS,
-                f"target {target.name}",
-                "holds documents at another prefix, or in another layout, than its settings say now",
-                "put `prefix` and `layout` back; take the target from its deployments and sync; then change them",
-            )
+def _refuse_later(observed: Observed, mark: Mark, standing: Standing | None) -> None:
+    """More than this registry ever wrote there was written by a registry that this one is an older state of."""
+    written = mark.revision if standing is None else min(mark.revision, standing.revision)
+    ours = [stamp.mark for stamp in observed.stamps.values() if stamp.mark is not None and mark.same_owner(stamp.mark)]
+    newest = max((one.revision for one in ours), default=0)
+    if newest > written:
+        raise FixError(
+            Reason.LATER_REVISION,
+            f"target {mark.target}",
+            f"holds revision {newest} of workspace {mark.workspace}, and this registry wrote none after {written}: "
+            "it was restored from a backup, or is a copy",
+            f"if this registry is the one that counts: `syncd target accept-restore {mark.target}`",
+        )
 
 
 def _owned(layout: Layout, observed: Observed, mark: Mark) -> Mapping[str, int]:

@@ -1,4 +1,4 @@
-"""`syncd target list|adopt|accept-restore`."""
+"""`syncd target list|adopt|accept-restore|accept-move|forget`."""
 
 from __future__ import annotations
 
@@ -88,16 +88,23 @@ def accept_restore(
     """
     from syncd import passes
     from syncd.registry import history
+    from syncd.registry.record import Record
 
     session = start(workspace)
-    current = session.load().revision
+    record = Record(session.registry, session.workspace)
+    current, written = session.load().revision, record.standing(name)
     with show.busy(f"looking at {name}"):
-        latest = passes.latest(session.installation, session.registry, session.workspace, name)
-    behind = latest > current
+        there = passes.standing(session.installation, session.registry, session.workspace, name)
+    latest = there.revision
+    behind = latest > (current if written is None else min(current, written.revision))
     if behind:
         ask.confirm(
-            f"Target {name} holds revision {latest} and the registry is at {current}: does the registry count?", yes=yes
+            f"Target {name} holds revision {latest}, which the registry, at {current}, didn't write: "
+            "does the registry count?",
+            yes=yes,
         )
+        latest = max(latest, current)
+        record.stands(name, there)
         history.skip_to(
             session.registry,
             session.workspace,
@@ -112,6 +119,39 @@ def accept_restore(
         show.say(show.DONE, f"revision {latest + 1}; now `syncd plan`")
     else:
         show.say(f"nothing to accept: {name} is at revision {latest}, the registry at {current}")
+
+
+@app.command("accept-move")
+def accept_move(
+    name: TargetArgument,
+    yes: YesOption = False,
+    workspace: WorkspaceOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Say that a target was moved to where its settings point.
+
+    A target whose path, prefix or layout changed stops syncs, since nobody would remove what lies at the old place.
+    Move it yourself first; what stays there is nobody's.
+    """
+    from syncd import passes
+    from syncd.registry.record import Record
+
+    session = start(workspace)
+    record = Record(session.registry, session.workspace)
+    with show.busy(f"looking at {name}"):
+        there = passes.standing(session.installation, session.registry, session.workspace, name)
+    old = record.standing(name)
+    moved = old is not None and old.where != there.where
+    if old is not None and moved:
+        show.tell(f"  it lay in {old.where}\n  it lies in {there.where}")
+        ask.confirm("Is what is still at the old place nobody's from now on?", yes=yes)
+        record.stands(name, old._replace(where=there.where))
+    if output is Output.JSON:
+        show.as_json({"target": name, "where": there.where, "moved": moved})
+    elif moved:
+        show.say(show.DONE, f"{name} lies in {there.where}; now `syncd plan`")
+    else:
+        show.say(f"nothing to accept: {name} lies in {there.where}")
 
 
 @app.command()

@@ -30,6 +30,7 @@ class Reason(str, Enum):
     NOT_HOLDABLE = "NotHoldable"
     DELETES_HELD = "DeletesHeld"
     LATER_REVISION = "LaterRevision"
+    TARGET_MOVED = "TargetMoved"
     OVERLAP = "Overlap"
     WRONG_KEY = "WrongKey"
     NEWER_REGISTRY = "NewerRegistry"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from syncd.core.documents import Mark, Observed, Place, Seal, Stamp
 from syncd.core.errors import SyncError
@@ -16,12 +16,23 @@ Read = Callable[[Collection[Reference]], Mapping[Reference, "str | SyncError"]]
 """Read references once each. A reference that can't be read is an error in the answer; the call itself never raises."""
 
 
+class Standing(NamedTuple):
+    """Where a target's documents lay when it was last written to, and the latest revision written there."""
+
+    where: str
+    revision: int
+
+
 class Target(Protocol):
     """Where documents are pushed to. Holds no state between calls."""
 
     @property
     def name(self) -> str:
         """As the installation's settings name it."""
+
+    @property
+    def where(self) -> str:
+        """Where and how its documents lie, for people to read: another text is another place."""
 
     @property
     def layout(self) -> Layout:
@@ -63,8 +74,8 @@ class Record(Protocol):
     def observed(self, target: str, objects: Collection[str]) -> Observed:
         """These objects as they were left, or last seen."""
 
-    def objects(self, target: str) -> Collection[str]:
-        """Every object known to lie there."""
+    def standing(self, target: str) -> Standing | None:
+        """Where it stood; None where it was never written to."""
 
     def counts(self, target: str) -> Mapping[str, int]:
         """How many items' documents each deployment has there."""
@@ -78,8 +89,8 @@ class Record(Protocol):
     def replace(self, target: str, observed: Observed) -> None:
         """Remember the whole target as it was seen."""
 
-    def intend(self, target: str, objects: Collection[str]) -> None:
-        """Commit that these objects are about to change. Raises WaitError where the lease is lost."""
+    def intend(self, target: str, objects: Collection[str], standing: Standing) -> None:
+        """Commit that these objects are about to change, and where. Raises WaitError where the lease is lost."""
 
     def settle(self, target: str, observed: Observed, objects: frozenset[str]) -> None:
         """Commit what became of these objects; they are intended no more."""

@@ -14,6 +14,7 @@ from syncd.core.documents import Mark, Observed, Place, Stamp, View, read_mark
 from syncd.core.errors import Reason
 from syncd.core.model import Reference
 from syncd.core.outcome import Outcome
+from syncd.core.ports import Standing
 from syncd.registry import status, tables
 from syncd.registry.database import Registry, fill, reading, writing
 from syncd.registry.lease import Lease, trace
@@ -59,7 +60,19 @@ class Record:
         return frozenset(self._column(tables.intents, target, "object"))
 
     def objects(self, target: str) -> frozenset[str]:
+        """Every object known to lie there."""
         return frozenset(self._column(tables.objects, target, "object"))
+
+    def standing(self, target: str) -> Standing | None:
+        table = tables.standings
+        with reading(self.registry.engine) as connection:
+            row = connection.execute(select(table.c.where, table.c.revision).where(self._at(table, target))).first()
+        return None if row is None else Standing(*row)
+
+    def stands(self, target: str, standing: Standing) -> None:
+        """Take a person's word for where it stands, and for what was written there."""
+        with writing(self.registry.engine) as connection:
+            self._stands(connection, target, standing)
 
     def adopted(self, target: str) -> Mapping[str, str]:
         table = tables.adoptions
@@ -81,8 +94,9 @@ class Record:
         with self._leased(target) as connection:
             self._put(connection, target, observed, frozenset(changed | gone))
 
-    def intend(self, target: str, objects: Collection[str]) -> None:
+    def intend(self, target: str, objects: Collection[str], standing: Standing) -> None:
         with self._leased(target) as connection:
+            self._stands(connection, target, standing)
             self._forget(connection, tables.intents, target, objects)
             self._insert(connection, tables.intents, target, ((name,) for name in objects))
 
@@ -165,6 +179,10 @@ class Record:
         if stamp is None:
             return True
         return stamp.mark is not None and stamp.mark.instance == self.registry.instance and stamp.mark.revision > 0
+
+    def _stands(self, connection: Connection, target: str, standing: Standing) -> None:
+        connection.execute(delete(tables.standings).where(self._at(tables.standings, target)))
+        self._insert(connection, tables.standings, target, [standing])
 
     def _put(self, connection: Connection, target: str, observed: Observed, objects: frozenset[str]) -> None:
         self._forget(connection, tables.documents, target, objects)

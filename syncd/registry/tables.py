@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
-MIGRATIONS = ("0001", "0002")
+MIGRATIONS = ("0001", "0002", "0003")
 """Every migration of `migrations/versions`, oldest first."""
 
 metadata = MetaData()
@@ -57,6 +57,16 @@ parts = Table(
     Index("parts_revision", "workspace", "revision"),
 )
 """A workspace in parts, each as it was from `revision` until `superseded` (null: as it is)."""
+
+standings = Table(
+    "standings",
+    metadata,
+    Column("workspace", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("where", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+"""Where a target stood when it was last written to, and the latest revision written there."""
 
 objects = Table(
     "objects",

@@ -26,7 +26,7 @@ from syncd.targets.airflow_files import MANIFEST, Entry
 from syncd.targets.files import File, Folder
 from syncd.targets.settings import TargetSettings
 
-LAYOUTS = {"layered": Layered, "airflow": AirflowFiles}
+LAYOUTS = {layout.name: layout for layout in (Layered, AirflowFiles)}
 """The layouts that a directory holds, the default first."""
 
 
@@ -65,6 +65,10 @@ class DirectoryTarget:
     layout: Layered | AirflowFiles
     root: str
     gid: int | None = None
+
+    @property
+    def where(self) -> str:
+        return f"{os.path.realpath(self.root)}/{deployments(self.layout)}, layout {self.layout.name}"
 
     def observe(self, objects: Collection[str] | None, seal: Seal) -> Observed:
         look = _Look(self, seal)

@@ -199,11 +199,11 @@ def test_files_of_a_target_have_its_modes(syncd: Syncd) -> None:
 
 def test_a_target_that_sync_could_not_look_at_is_told_by_status(syncd: Syncd) -> None:
     syncd.ok("sync")
-    settings = syncd.home / "syncd.toml"
-    settings.write_text(settings.read_text("utf-8").replace('path = "files"', 'path = "gone/files"'), "utf-8")
+    (syncd.home / "files").rename(syncd.home / "elsewhere")
+    (syncd.home / "files").write_text("no folder")
 
     assert syncd("sync", "-t", "files").code == 1
     said = syncd.ok("status").said
     assert "files unreached" in said
-    assert "files: the target as a whole: Unavailable since" in said
-    assert "is the volume mounted?" in said
+    assert "files: the target as a whole: NotOwned since" in said
+    assert "move it away" in said

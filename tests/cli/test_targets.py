@@ -1,4 +1,4 @@
-"""`syncd target list|adopt|accept-restore`."""
+"""`syncd target list|adopt|accept-restore|accept-move`."""
 
 from __future__ import annotations
 
@@ -58,13 +58,32 @@ def test_accept_restore_counts_on_from_what_the_target_holds(syncd: Syncd, folde
     syncd.ok("target", "accept-restore", "files", "--yes")
 
     assert refused.code == 1
-    assert "holds revision 2 of workspace analytics, and this registry is at 1" in refused.said
-    assert "`syncd target accept-restore`" in refused.said
+    assert "holds revision 2 of workspace analytics, and this registry wrote none after 1" in refused.said
+    assert "`syncd target accept-restore files`" in refused.said
     assert asked.code == 1
-    assert "Target files holds revision 2 and the registry is at 1: does the registry count" in asked.said
+    assert "Target files holds revision 2, which the registry, at 1, didn't write" in asked.said
     assert [one["number"] for one in syncd.json("history")["revisions"]] == [3, 1]
     assert "restore accepted: files held revision 2" in syncd.ok("history").said
     syncd.ok("sync", "-t", "files")
+
+
+def test_accept_move_lets_a_moved_target_go_on(syncd: Syncd) -> None:
+    syncd.ok("sync")
+    settings = syncd.home / "syncd.toml"
+    old = next(line for line in settings.read_text().splitlines() if line.startswith("path"))
+    path = Path(syncd.home, old.partition("=")[2].strip().strip('"'))
+    path.rename(path.with_name("moved"))
+    settings.write_text(settings.read_text().replace(old, f'path = "{path.with_name("moved")}"'))
+
+    refused = syncd("sync", "-t", "files")
+    asked = syncd("target", "accept-move", "files")
+    syncd.ok("target", "accept-move", "files", "--yes")
+
+    assert refused.code == 1
+    assert "`syncd target accept-move files`" in refused.said
+    assert asked.code == 1
+    assert "nothing to accept" in syncd.ok("target", "accept-move", "files").out
+    syncd.ok("plan", "-t", "files", "--detailed-exitcode")
 
 
 def test_accept_restore_where_nothing_was_restored(syncd: Syncd) -> None:

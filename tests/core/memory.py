@@ -63,6 +63,10 @@ class MemoryTarget:
         return self._name
 
     @property
+    def where(self) -> str:
+        return "memory"
+
+    @property
     def layout(self) -> Layout:
         return self._layout
 

@@ -105,7 +105,17 @@ def test_an_older_registry_is_upgraded_and_keeps_what_it_holds(
 ) -> None:
     saved = save(registry, LINKED)
     registry.engine.dispose()
-    for name in ("objects", "documents", "intents", "adoptions", "digests", "statuses", "passes", "failures"):
+    for name in (
+        "objects",
+        "documents",
+        "intents",
+        "adoptions",
+        "digests",
+        "statuses",
+        "passes",
+        "failures",
+        "standings",
+    ):
         raw.execute(f"DROP TABLE {name}")
     raw.execute("UPDATE alembic_version SET version_num = '0001'")
     with registries.opened(folder) as upgraded:

@@ -11,6 +11,7 @@ from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.model import Item, Reference
 from syncd.core.outcome import Outcome
 from syncd.core.ports import Record as Port
+from syncd.core.ports import Standing
 from syncd.registry import record as records
 from syncd.registry import status
 from syncd.registry.database import Registry
@@ -20,6 +21,7 @@ from tests.registry.registries import NAME, NOW, save, workspace
 
 _KEPT_BY_THE_PROTOCOL: type[Port] = Record
 
+STANDING = Standing("/srv/shared", 7)
 ITEM = Item("etl", "connection", "warehouse")
 WAREHOUSE, LAKE = "analytics/deployments/etl/connections/warehouse", "analytics/deployments/etl/connections/lake"
 VIEW: View = {
@@ -114,14 +116,23 @@ def test_what_could_not_be_read_stays_as_it_was_known(record: Record) -> None:
 def test_targets_and_workspaces_are_apart(record: Record) -> None:
     save(record.registry, workspace(etl="dev"), name="finance")
     record.replace("files", lying(record, {WAREHOUSE: "v1"}))
-    record.intend("files", [WAREHOUSE])
+    record.intend("files", [WAREHOUSE], STANDING)
     for other, target in ((record, "other"), (Record(record.registry, "finance", record.lease), "files")):
         assert other.observed(target, [WAREHOUSE]) == Observed()
         assert other.unsettled(target) == frozenset()
 
 
+def test_where_a_target_stands_is_kept_with_the_intent(record: Record) -> None:
+    assert record.standing("files") is None
+    record.intend("files", [WAREHOUSE], STANDING)
+    assert record.standing("files") == STANDING
+    record.intend("files", [LAKE], STANDING._replace(revision=8))
+    assert record.standing("files") == STANDING._replace(revision=8)
+    assert record.standing("other") is None
+
+
 def test_an_intent_is_unsettled_until_its_outcome(record: Record) -> None:
-    record.intend("files", [WAREHOUSE, LAKE])
+    record.intend("files", [WAREHOUSE, LAKE], STANDING)
     assert record.unsettled("files") == {WAREHOUSE, LAKE}
     record.settle("files", lying(record, {WAREHOUSE: "v1"}), frozenset({WAREHOUSE}))
     assert record.unsettled("files") == {LAKE}
@@ -130,14 +141,14 @@ def test_an_intent_is_unsettled_until_its_outcome(record: Record) -> None:
 
 def test_intending_twice_is_intending_once(record: Record) -> None:
     for _ in range(2):
-        record.intend("files", [WAREHOUSE])
+        record.intend("files", [WAREHOUSE], STANDING)
     record.settle("files", Observed(), frozenset({WAREHOUSE}))
     assert record.unsettled("files") == frozenset()
 
 
 def test_what_is_gone_is_known_no_more(record: Record) -> None:
     record.replace("files", lying(record, {WAREHOUSE: "v1"}))
-    record.intend("files", [WAREHOUSE])
+    record.intend("files", [WAREHOUSE], STANDING)
     record.settle("files", Observed(), frozenset({WAREHOUSE}))
     assert record.observed("files", [WAREHOUSE]) == Observed()
 
@@ -146,17 +157,17 @@ def test_nothing_is_intended_without_the_lease(record: Record, registry: Registr
     assert record.lease is not None
     record.lease.held = False
     with pytest.raises(WaitError, match="was given back"):
-        record.intend("files", [WAREHOUSE])
+        record.intend("files", [WAREHOUSE], STANDING)
     with pytest.raises(WaitError, match="was given back"):
         record.replace("files", Observed())
     with pytest.raises(RuntimeError):
-        Record(registry, NAME).intend("files", [WAREHOUSE])
+        Record(registry, NAME).intend("files", [WAREHOUSE], STANDING)
     assert record.unsettled("files") == frozenset()
 
 
 def test_what_was_written_is_settled_though_the_lease_is_lost_meanwhile(record: Record) -> None:
     assert record.lease is not None
-    record.intend("files", [WAREHOUSE])
+    record.intend("files", [WAREHOUSE], STANDING)
     record.lease.held = False
     record.settle("files", lying(record, {WAREHOUSE: "v1"}), frozenset({WAREHOUSE}))
     assert record.unsettled("files") == frozenset()
@@ -241,7 +252,7 @@ def test_a_target_holds_something_while_objects_of_ours_are_known_or_intended_th
     record.replace("files", foreign)
     assert records.targets(registry, NAME) == ()
     record.replace("files", lying(record, {WAREHOUSE: "v1"}))
-    record.intend("other", [LAKE])
+    record.intend("other", [LAKE], STANDING)
     assert records.targets(registry, NAME) == ("files", "other")
 
 

@@ -17,9 +17,11 @@ from syncd.core.errors import Reason, WaitError
 from syncd.core.model import Definition, Deployment, Item, Key, Reference, Workspace
 from syncd.registry import history
 from syncd.registry.lease import lease
+from syncd.registry.record import Record
 from tests.registry.registries import NOW, WHO
 from tests.strategies import SENTINEL
 from tests.sync.world import (
+    AIRFLOW,
     BASE,
     LAKE,
     LAYERED,
@@ -366,8 +368,14 @@ def another_link(world: World) -> None:
     world.change(lambda here: changes.link(here, LAKE, "etl", {}))
 
 
+def five_edits(world: World) -> None:
+    """More than the target has seen: its revision is lower than the registry's."""
+    for port in range(6000, 6005):
+        world.change(lambda here, port=port: changes.update_definition(here, LAKE, {("port",): port}))  # type: ignore[misc]
+
+
 @pytest.mark.parametrize("verify", [False, True])
-@pytest.mark.parametrize("meanwhile", [nothing, another_link])
+@pytest.mark.parametrize("meanwhile", [nothing, another_link, five_edits])
 def test_a_restored_registry_is_stopped_before_it_writes(
     either: World, tmp_path: Path, verify: bool, meanwhile: Callable[[World], None]
 ) -> None:
@@ -394,9 +402,10 @@ def test_a_restored_registry_that_a_person_accepts_goes_on(either: World, tmp_pa
     either.sync()
     restored(either, kept)
     with either.registry() as registry:
-        latest = passes.latest(either.installation, registry, NAME, "files")
-        assert latest == 2
-        history.skip_to(registry, NAME, latest + 1, who=WHO, now=NOW, why="restore accepted")
+        there = passes.standing(either.installation, registry, NAME, "files")
+        assert there.revision == 2
+        Record(registry, NAME).stands("files", there)
+        history.skip_to(registry, NAME, there.revision + 1, who=WHO, now=NOW, why="restore accepted")
     assert held(either.sync()) == {}
     assert b"5433" not in b"".join(either.files().values())
     assert either.files().keys() == first.keys()
@@ -489,6 +498,24 @@ def test_one_in_the_other_is_an_overlap_also_through_a_link(world: World) -> Non
     (world.home / "link").symlink_to("out")
     assert refusal(world.sync()) is Reason.OVERLAP
     assert world.files() == {}
+
+
+@pytest.mark.parametrize("verify", [False, True])
+@pytest.mark.parametrize("setting", ['path = "moved"', 'path = "out"\nprefix = "moved"', f'path = "out"\n{AIRFLOW}'])
+def test_a_target_that_stands_elsewhere_now_is_refused_until_a_person_accepts_it(
+    world: World, setting: str, verify: bool
+) -> None:
+    world.sync()
+    before = world.stats()
+    settings = SETTINGS.replace("{layout}", LAYERED)
+    (world.home / "syncd.toml").write_text(settings.replace('path = "out"', setting))
+    assert refusal(world.sync(verify=verify)) is Reason.TARGET_MOVED
+    assert world.stats() == before
+    assert not (world.home / "moved").exists()
+    with world.registry() as registry:
+        there = passes.standing(world.installation, registry, NAME, "files")
+        Record(registry, NAME).stands("files", there._replace(revision=1))
+    assert held(world.sync(verify=True)) == {}
 
 
 def test_workspaces_with_one_prefix_overlap(world: World) -> None:

@@ -12,7 +12,7 @@ from syncd.core.documents import Observed
 from syncd.core.layouts import Layout
 from syncd.core.model import Reference
 from syncd.core.outcome import Outcome
-from syncd.core.ports import Record
+from syncd.core.ports import Record, Standing
 
 
 @dataclass
@@ -23,6 +23,7 @@ class MemoryRecord:
     path: Path | None = None
     known: Observed = field(default_factory=Observed)
     intents: set[str] = field(default_factory=set)
+    stood: Standing | None = None
     adoptions: dict[str, str] = field(default_factory=dict)
 
     def observed(self, target: str, objects: Collection[str]) -> Observed:
@@ -31,8 +32,8 @@ class MemoryRecord:
             {name: stamp for name, stamp in self.known.stamps.items() if name in objects},
         )
 
-    def objects(self, target: str) -> Collection[str]:
-        return self.known.stamps.keys()
+    def standing(self, target: str) -> Standing | None:
+        return self.stood
 
     def counts(self, target: str) -> Mapping[str, int]:
         return Counter(item.deployment for place in self.known.views if (item := self.layout.item(place)))
@@ -51,7 +52,8 @@ class MemoryRecord:
         )
         self._commit()
 
-    def intend(self, target: str, objects: Collection[str]) -> None:
+    def intend(self, target: str, objects: Collection[str], standing: Standing) -> None:
+        self.stood = standing
         self.intents.update(objects)
         self._commit()
 
@@ -74,13 +76,14 @@ class MemoryRecord:
 
     def _commit(self) -> None:
         if self.path is not None:
-            self.path.write_bytes(pickle.dumps((self.known, self.intents)))
+            self.path.write_bytes(pickle.dumps((self.known, self.intents, self.stood)))
 
     @classmethod
     def kept(cls, layout: Layout, path: Path) -> MemoryRecord:
         """What a process before this one kept."""
-        known, intents = pickle.loads(path.read_bytes()) if path.exists() else (Observed(), set())  # noqa: S301
-        return cls(layout, path, known, intents)
+        if not path.exists():
+            return cls(layout, path)
+        return cls(layout, path, *pickle.loads(path.read_bytes()))  # noqa: S301  this test's own file
 
 
 _KEPT_BY_THE_PROTOCOL: type[Record] = MemoryRecord

@@ -44,6 +44,10 @@ class KilledAt:
         return self._target.name
 
     @property
+    def where(self) -> str:
+        return self._target.where
+
+    @property
     def layout(self) -> Layout:
         return self._target.layout
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from syncd.core.airflow_form import connection_form
 from syncd.core.documents import Document, Documents, Observed, Place, Seal
@@ -22,6 +22,7 @@ _KIND_OF = {f"{row.plural}.json": name for name, row in KINDS.items()}
 class AirflowFiles:
     """A `connections.json` and a `variables.json` per deployment, for `LocalFilesystemBackend`; a key per id."""
 
+    name: ClassVar = "airflow"
     prefix: str
 
     def home(self, item: Item) -> Place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from syncd.core import ids
 from syncd.core.documents import NAMEPLATE, Document, Documents, Observed, Place, Seal, View
@@ -29,6 +29,7 @@ def folder(prefix: str, deployment: str) -> str:
 class Layered:
     """A path each, below `<prefix>/deployments/<deployment>`. `longest` is what a part of a path can hold, in bytes."""
 
+    name: ClassVar = "layered"
     prefix: str
     longest: int = 255
 
