@@ -14,6 +14,7 @@ from syncd.cli.session import now, start
 from syncd.core.documents import Place, View
 from syncd.core.errors import Reason, SyncError
 from syncd.core.model import Path, dotted
+from syncd.core.outcome import exit_code
 from syncd.core.plan import Change
 from syncd.core.secrets import MASK
 
@@ -116,7 +117,7 @@ def sync(
             show.say(_NO_TARGETS)
         if accept and any(one.prepared is not None and one.prepared.plan.digest for one in found):
             show.tell("what is held back isn't what --accept-deletes names: look again")
-    raise typer.Exit(_code(error for one in found for error in _failures(one)))
+    raise typer.Exit(exit_code(error for one in found for error in _failures(one)))
 
 
 def _once(names: list[str] | None) -> list[str]:
@@ -132,15 +133,8 @@ def _failures(one: Pass) -> Iterator[SyncError]:
         yield from one.prepared.plan.hold.values()
 
 
-def _code(failures: Iterator[SyncError]) -> int:
-    reasons = {error.reason for error in failures}
-    if not reasons:
-        return 0
-    return 3 if reasons == {Reason.DELETES_HELD} else 1
-
-
 def _plan_code(found: Sequence[Pass], *, detailed: bool) -> int:
-    code = _code(error for one in found for error in _failures(one))
+    code = exit_code(error for one in found for error in _failures(one))
     if not detailed:
         return 1 if code == 1 else 0
     pending = any(one.prepared is not None and one.prepared.plan.changes for one in found)
