@@ -55,7 +55,7 @@ def plan(
 ) -> tuple[Pass, ...]:
     """What a pass over each target would do; nothing is changed. No names: every target."""
     shared = _shared(installation, registry, workspace, verify)
-    return tuple(_planned(shared, name) for name in names or _targets(shared))
+    return tuple(_planned(shared, name) for name in names or targets(registry, shared.workspace))
 
 
 def sync(
@@ -76,54 +76,30 @@ def sync(
     """
     with lease(registry.path, wait=wait) as taken:
         shared = _shared(installation, registry, workspace, verify)
-        return tuple(_passed(shared, name, taken, now, accept, progress) for name in names or _targets(shared))
+        return tuple(
+            _passed(shared, name, taken, now, accept, progress) for name in names or targets(registry, shared.workspace)
+        )
 
 
-def latest(installation: Installation, registry: Registry, workspace: str, name: str) -> int:
-    """The latest revision of ours that a target holds, 0 where it holds none."""
-    shared = _shared(installation, registry, workspace, verify=True)
-    stamps = _opened(shared, name).observe(None, registry.seal).stamps.values()
-    ours = [stamp.mark.revision for stamp in stamps if stamp.mark and _mark(shared, name).same_owner(stamp.mark)]
-    return max(ours, default=0)
+def targets(registry: Registry, workspace: Workspace) -> tuple[str, ...]:
+    """Those that a deployment names, and those that still hold what a deployment had there."""
+    named = {name for deployment in workspace.deployments.values() for name in deployment.targets}
+    return tuple(sorted(named.union(record.targets(registry, workspace.name))))
 
 
-def adoptable(
-    installation: Installation, registry: Registry, workspace: str, name: str
-) -> Mapping[str, tuple[str, str | None]]:
-    """What another registry wrote for this workspace and target, and whatever stands where a document is to go.
-
-    By object: its version, and the instance that wrote it, None where that was no registry.
-    """
-    shared = _shared(installation, registry, workspace, verify=True)
-    planned = _planned(shared, name)
-    if planned.prepared is None:
-        raise planned.error or LookupError(name)
-    mine = _mark(shared, name)
-    in_the_way = {
-        place.object for place, error in planned.prepared.plan.hold.items() if error.reason is Reason.NOT_OWNED
-    }
-    return {
-        one: (stamp.version, stamp.mark.instance if stamp.mark else None)
-        for one, stamp in sorted(planned.prepared.observed.stamps.items())
-        if not mine.same_owner(stamp.mark)
-        and (one in in_the_way or (stamp.mark is not None and stamp.mark[1:3] == mine[1:3]))
-    }
-
-
-def adopt(registry: Registry, workspace: str, name: str, versions: Mapping[str, str]) -> None:
-    """Count these objects as ours from the next pass on, as long as they are at these versions."""
-    Record(registry, workspace).adopt(name, versions)
+def opened(
+    installation: Installation, overlaps: Mapping[tuple[str, str], FixError], workspace: str, name: str
+) -> Target:
+    """A target that may be looked at and written to. Raises SyncError, too where it would write where another does."""
+    overlap = overlaps.get((name, workspace))
+    if overlap is not None:
+        raise overlap
+    return installation.target(name, workspace)
 
 
 def _shared(installation: Installation, registry: Registry, workspace: str, verify: bool) -> _Shared:
     overlaps = installation.overlaps(workspaces.names(registry))
     return _Shared(installation, registry, workspaces.load(registry, workspace), installation.read(), overlaps, verify)
-
-
-def _targets(shared: _Shared) -> tuple[str, ...]:
-    """Those that a deployment names, and those that still hold what a deployment had there."""
-    named = {name for deployment in shared.workspace.deployments.values() for name in deployment.targets}
-    return tuple(sorted(named.union(record.targets(shared.registry, shared.workspace.name))))
 
 
 def _planned(shared: _Shared, name: str) -> Pass:
@@ -188,10 +164,7 @@ def _prepared(shared: _Shared, target: Target, kept: Record, accept: str) -> Pre
 
 
 def _opened(shared: _Shared, name: str) -> Target:
-    overlap = shared.overlaps.get((name, shared.workspace.name))
-    if overlap is not None:
-        raise overlap
-    return shared.installation.target(name, shared.workspace.name)
+    return opened(shared.installation, shared.overlaps, shared.workspace.name, name)
 
 
 def _mark(shared: _Shared, target: str) -> Mark:

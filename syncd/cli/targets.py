@@ -55,17 +55,17 @@ def adopt(
     A lost registry's objects, and files that stand in the way. The next sync writes over them, or removes what is
     linked to nothing.
     """
-    from syncd import passes
+    from syncd import takeover
 
     session = start(workspace)
     with show.busy(f"looking at {name}"):
-        found = passes.adoptable(session.installation, session.registry, session.workspace, name)
+        found = takeover.adoptable(session.installation, session.registry, session.workspace, name)
     if found and not (yes and output is Output.JSON):
         for one, (_, whose) in found.items():
             show.tell(f"  {one}, by {whose or 'somebody else'}")
     if found:
         ask.confirm(f"Adopt {len(found)} objects of target {name}?", yes=yes)
-        passes.adopt(session.registry, session.workspace, name, {one: version for one, (version, _) in found.items()})
+        takeover.adopt(session.registry, session.workspace, name, {one: version for one, (version, _) in found.items()})
     if output is Output.JSON:
         show.as_json({"target": name, "adopted": sorted(found)})
     elif found:
@@ -86,13 +86,13 @@ def accept_restore(
     A target that holds a later revision than the registry means that the registry was restored or copied: syncs stop
     until somebody looked. The registry then counts on from the target's revision.
     """
-    from syncd import passes
+    from syncd import takeover
     from syncd.registry import history
 
     session = start(workspace)
     current = session.load().revision
     with show.busy(f"looking at {name}"):
-        latest = passes.latest(session.installation, session.registry, session.workspace, name)
+        latest = takeover.latest(session.installation, session.registry, session.workspace, name)
     behind = latest > current
     if behind:
         ask.confirm(

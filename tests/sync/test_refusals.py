@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from syncd import passes
+from syncd import passes, takeover
 from syncd.core import changes
 from syncd.core.documents import Mark
 from syncd.core.errors import Reason, WaitError
@@ -290,8 +290,8 @@ def test_what_another_registry_wrote_is_somebody_elses(world: World) -> None:
 
 def adopted(world: World) -> set[str]:
     with world.registry() as registry:
-        found = passes.adoptable(world.installation, registry, NAME, "files")
-        passes.adopt(registry, NAME, "files", {one: version for one, (version, _) in found.items()})
+        found = takeover.adoptable(world.installation, registry, NAME, "files")
+        takeover.adopt(registry, NAME, "files", {one: version for one, (version, _) in found.items()})
     return set(found)
 
 
@@ -394,7 +394,7 @@ def test_a_restored_registry_that_a_person_accepts_goes_on(either: World, tmp_pa
     either.sync()
     restored(either, kept)
     with either.registry() as registry:
-        latest = passes.latest(either.installation, registry, NAME, "files")
+        latest = takeover.latest(either.installation, registry, NAME, "files")
         assert latest == 2
         history.skip_to(registry, NAME, latest + 1, who=WHO, now=NOW, why="restore accepted")
     assert held(either.sync()) == {}

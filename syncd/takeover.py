@@ -1,0 +1,52 @@
+"""Taking over what lies in a target: what another registry wrote there, and what a restored one doesn't know of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from syncd import passes
+from syncd.core.documents import Mark
+from syncd.core.errors import Reason
+from syncd.installation import Installation
+from syncd.registry import workspaces
+from syncd.registry.database import Registry
+from syncd.registry.record import Record
+
+
+def latest(installation: Installation, registry: Registry, workspace: str, name: str) -> int:
+    """The latest revision of ours that a target holds, 0 where it holds none."""
+    mine = _mine(registry, workspace, name)
+    target = passes.opened(installation, installation.overlaps(workspaces.names(registry)), workspace, name)
+    stamps = target.observe(None, registry.seal).stamps.values()
+    return max((stamp.mark.revision for stamp in stamps if stamp.mark and mine.same_owner(stamp.mark)), default=0)
+
+
+def adoptable(
+    installation: Installation, registry: Registry, workspace: str, name: str
+) -> Mapping[str, tuple[str, str | None]]:
+    """What another registry wrote for this workspace and target, and whatever stands where a document is to go.
+
+    By object: its version, and the instance that wrote it, None where that was no registry.
+    """
+    (planned,) = passes.plan(installation, registry, workspace, [name], verify=True)
+    if planned.prepared is None:
+        raise planned.error or LookupError(name)
+    mine = _mine(registry, workspace, name)
+    in_the_way = {
+        place.object for place, error in planned.prepared.plan.hold.items() if error.reason is Reason.NOT_OWNED
+    }
+    return {
+        one: (stamp.version, stamp.mark.instance if stamp.mark else None)
+        for one, stamp in sorted(planned.prepared.observed.stamps.items())
+        if not mine.same_owner(stamp.mark)
+        and (one in in_the_way or (stamp.mark is not None and stamp.mark[1:3] == mine[1:3]))
+    }
+
+
+def adopt(registry: Registry, workspace: str, name: str, versions: Mapping[str, str]) -> None:
+    """Count these objects as ours from the next pass on, as long as they are at these versions."""
+    Record(registry, workspace).adopt(name, versions)
+
+
+def _mine(registry: Registry, workspace: str, name: str) -> Mark:
+    return Mark(registry.instance, workspace, name, 0)
