@@ -30,9 +30,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Pass:
-    """One target's: what was prepared and what became of it, or why it couldn't even be looked at."""
+    """One target's, at a revision: what was prepared and what became of it, or why it couldn't even be looked at."""
 
     target: str
+    revision: int
     prepared: Prepared | None = None
     outcomes: tuple[Outcome, ...] = ()
     error: SyncError | None = None
@@ -104,11 +105,12 @@ def _shared(installation: Installation, registry: Registry, workspace: str, veri
 
 def _planned(shared: _Shared, name: str) -> Pass:
     try:
-        return Pass(name, _prepared(shared, _opened(shared, name), Record(shared.registry, shared.workspace.name), ""))
+        kept = Record(shared.registry, shared.workspace.name)
+        return Pass(name, shared.workspace.revision, _prepared(shared, _opened(shared, name), kept, ""))
     except SyncError as error:
-        return Pass(name, error=error)
+        return Pass(name, shared.workspace.revision, error=error)
     except Exception as error:  # noqa: BLE001  as in _passed: a mistake of ours stops one target, not the others
-        return Pass(name, error=_unexpected(name, error))
+        return Pass(name, shared.workspace.revision, error=_unexpected(name, error))
 
 
 def _passed(shared: _Shared, name: str, taken: Lease, now: str, accept: str, progress: Progress) -> Pass:
@@ -131,11 +133,11 @@ def _passed(shared: _Shared, name: str, taken: Lease, now: str, accept: str, pro
     except Exception as error:  # noqa: BLE001  the one place: a mistake of ours stops one target, not the others
         failure = _unexpected(name, error)
     else:
-        return Pass(name, prepared, outcomes)
+        return Pass(name, shared.workspace.revision, prepared, outcomes)
     # Where the registry itself can't be written, the caller is told all the same.
     with suppress(SyncError):
         status.failed(shared.registry, shared.workspace.name, name, failure, now)
-    return Pass(name, prepared, error=failure)
+    return Pass(name, shared.workspace.revision, prepared, error=failure)
 
 
 def _unexpected(name: str, error: Exception) -> SyncError:

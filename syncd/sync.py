@@ -179,7 +179,7 @@ def _refuse_later(observed: Observed, mark: Mark) -> None:
             f"target {mark.target}",
             f"holds revision {newest} of workspace {mark.workspace}, and this registry is at {mark.revision}: "
             "it was restored from a backup, or is a copy",
-            "if this registry is the one that counts: `syncd target accept-restore`",
+            f"if this registry is the one that counts: `syncd target accept-restore {mark.target}`",
         )
 
 

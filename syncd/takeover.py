@@ -23,10 +23,10 @@ def latest(installation: Installation, registry: Registry, workspace: str, name:
 
 def adoptable(
     installation: Installation, registry: Registry, workspace: str, name: str
-) -> Mapping[str, tuple[str, str | None]]:
+) -> Mapping[str, tuple[str, str]]:
     """What another registry wrote for this workspace and target, and whatever stands where a document is to go.
 
-    By object: its version, and the instance that wrote it, None where that was no registry.
+    By object: its version, and who wrote it, in words.
     """
     (planned,) = passes.plan(installation, registry, workspace, [name], verify=True)
     if planned.prepared is None:
@@ -36,7 +36,7 @@ def adoptable(
         place.object for place, error in planned.prepared.plan.hold.items() if error.reason is Reason.NOT_OWNED
     }
     return {
-        one: (stamp.version, stamp.mark.instance if stamp.mark else None)
+        one: (stamp.version, mine.author(stamp.mark))
         for one, stamp in sorted(planned.prepared.observed.stamps.items())
         if not mine.same_owner(stamp.mark)
         and (one in in_the_way or (stamp.mark is not None and stamp.mark[1:3] == mine[1:3]))

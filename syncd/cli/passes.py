@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from syncd.cli import show
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
-from syncd.cli.session import now, start
+from syncd.cli.session import Session, now, start
 from syncd.core.documents import Place, View
 from syncd.core.errors import Reason, SyncError
 from syncd.core.model import Path, dotted
@@ -61,14 +61,12 @@ def plan(
     from syncd import passes
 
     session = start(workspace)
-    revision = session.load().revision
     with show.busy("looking at the targets"):
         found = passes.plan(
             session.installation, session.registry, session.workspace, _once(targets), verify=not changed
         )
     if output is Output.JSON:
-        documents = [_plan_document(one) for one in found]
-        show.as_json({"workspace": session.workspace, "revision": revision, "targets": documents})
+        _as_json(session, found, _plan_document)
     else:
         for one in found:
             _show_plan(one)
@@ -94,7 +92,6 @@ def sync(
     from syncd import passes
 
     session = start(workspace)
-    revision = session.load().revision
     with show.progress() as progress:
         found = passes.sync(
             session.installation,
@@ -108,8 +105,7 @@ def sync(
             progress=progress,
         )
     if output is Output.JSON:
-        documents = [_sync_document(one) for one in found]
-        show.as_json({"workspace": session.workspace, "revision": revision, "targets": documents})
+        _as_json(session, found, _sync_document)
     else:
         for one in found:
             _show_sync(one)
@@ -215,6 +211,12 @@ def _sign(change: Change) -> str:
 
 
 _ACTIONS = {"+": "create", "~": "update", "-": "delete"}
+
+
+def _as_json(session: Session, found: Sequence[Pass], document: Callable[[Pass], dict[str, Any]]) -> None:
+    # All passes are of one revision. Where there is none, that of the registry is as good.
+    revision = found[0].revision if found else session.load().revision
+    show.as_json({"workspace": session.workspace, "revision": revision, "targets": [document(one) for one in found]})
 
 
 def _plan_document(one: Pass) -> dict[str, Any]:

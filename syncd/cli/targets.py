@@ -62,7 +62,7 @@ def adopt(
         found = takeover.adoptable(session.installation, session.registry, session.workspace, name)
     if found and not (yes and output is Output.JSON):
         for one, (_, whose) in found.items():
-            show.tell(f"  {one}, by {whose or 'somebody else'}")
+            show.tell(f"  {one}, by {whose}")
     if found:
         ask.confirm(f"Adopt {len(found)} objects of target {name}?", yes=yes)
         takeover.adopt(session.registry, session.workspace, name, {one: version for one, (version, _) in found.items()})

@@ -23,7 +23,7 @@ def test_adopt_takes_over_what_another_registry_wrote(syncd: Syncd) -> None:
     syncd.ok("target", "adopt", "files", "--yes")
 
     assert refused.code == 1
-    assert "take it over with `syncd target adopt`" in refused.said
+    assert "take it over with `syncd target adopt files`" in refused.said
     assert asked.code == 1
     assert "analytics/deployments/etl-dev/connections/warehouse, by" in asked.err
     assert "Adopt 8 objects of target files: there is no terminal to ask at" in asked.said
@@ -48,6 +48,16 @@ def test_adopt_takes_over_a_file_in_the_way(syncd: Syncd) -> None:
     syncd.ok("sync", "-t", "files")
 
 
+def test_adopt_says_that_another_name_of_the_target_wrote_it(syncd: Syncd) -> None:
+    syncd.ok("sync", "-t", "files")
+    settings = syncd.home / "syncd.toml"
+    settings.write_text(settings.read_text("utf-8").replace("[targets.files]", "[targets.folder]"), "utf-8")
+    syncd.ok("deployment", "update", "etl-dev", "--target", "folder")
+
+    assert "warehouse: lies there already and was written by target files of this registry" in syncd("plan").said
+    assert "connections/warehouse, by target files of this registry" in syncd("target", "adopt", "folder").err
+
+
 def test_accept_restore_counts_on_from_what_the_target_holds(syncd: Syncd, folder: Path) -> None:
     shutil.copytree(syncd.home, folder / "backup")
     syncd.ok("connection", "update", "warehouse", "port=5433")
@@ -59,7 +69,7 @@ def test_accept_restore_counts_on_from_what_the_target_holds(syncd: Syncd, folde
 
     assert refused.code == 1
     assert "holds revision 2 of workspace analytics, and this registry is at 1" in refused.said
-    assert "`syncd target accept-restore`" in refused.said
+    assert "`syncd target accept-restore files`" in refused.said
     assert asked.code == 1
     assert "Target files holds revision 2 and the registry is at 1: does the registry count" in asked.said
     assert [one["number"] for one in syncd.json("history")["revisions"]] == [3, 1]

@@ -249,7 +249,7 @@ def test_a_foreign_file_is_left_alone_and_the_others_are_written(world: World) -
     assert world.path(document("bi", WAREHOUSE)).read_bytes() == theirs
     found = world.statuses()[Item("bi", "connection", "warehouse")]
     assert found.reason is Reason.NOT_OWNED
-    assert "target adopt" in found.remedy
+    assert "`syncd target adopt files`" in found.remedy
 
 
 @pytest.mark.parametrize("verify", [False, True])
@@ -381,7 +381,7 @@ def test_a_restored_registry_is_stopped_before_it_writes(
     before = either.stats()
     one = either.sync(verify=verify)
     assert refusal(one) is Reason.LATER_REVISION
-    assert "accept-restore" in str(one.error)
+    assert "`syncd target accept-restore files`" in str(one.error)
     assert either.stats() == before
     assert refusal(either.sync(verify=verify)) is Reason.LATER_REVISION
 
