@@ -13,7 +13,7 @@ import pytest
 from syncd import passes, takeover
 from syncd.core import changes
 from syncd.core.documents import Mark
-from syncd.core.errors import Reason, WaitError
+from syncd.core.errors import Reason, SyncError, WaitError
 from syncd.core.model import Definition, Deployment, Item, Key, Reference, Workspace
 from syncd.registry import history
 from syncd.registry.lease import lease
@@ -218,6 +218,19 @@ def test_a_reference_that_is_not_allowed_blocks_with_the_setting_to_change(world
     found = world.statuses()[Item("etl", "connection", "warehouse")]
     assert "[references] env in syncd.toml" in found.remedy
     assert SENTINEL not in repr(found)
+
+
+@pytest.mark.parametrize("name", ["registry.db", "registry.db-wal", "registry.db-shm", "keys"])
+def test_the_registry_and_its_keys_are_never_read_whatever_is_allowed(world: World, name: str) -> None:
+    settings = world.home / "syncd.toml"
+    settings.write_text(settings.read_text() + 'files = ["."]\n')
+    assert (world.home / name).exists()
+    for path in (name, f"{world.home}/./{name}"):
+        reference = Reference("file", path)
+        found = world.installation.read()([reference])[reference]
+        assert isinstance(found, SyncError)
+        assert found.reason is Reason.REFERENCE_REFUSED
+        assert "never readable" in found.problem
 
 
 def test_a_reference_that_goes_back_while_some_of_it_failed_is_right_everywhere(world: World) -> None:
