@@ -15,7 +15,7 @@ from typing import Any
 from airflow_plugin import kwargs as settings
 from airflow_plugin.masking import mask
 from syncd.core import ids
-from syncd.core.airflow_form import TEXT
+from syncd.core.airflow_form import FORMS
 from syncd.core.checks import problems
 from syncd.core.documents import Place
 from syncd.core.errors import FixError, Reason
@@ -81,7 +81,7 @@ class Lookup:
         layers, secret = self._layers(kind, id_, envelope, patch)
         effective = merge(layers)
         _check(kind, id_, effective)
-        return TEXT[kind](effective.fields), mask(_masked(kind, effective, secret))
+        return FORMS[kind].text(effective.fields), mask(_masked(kind, effective, secret))
 
     def _layers(
         self, kind: str, id_: str, envelope: Mapping[str, Any], patch: Fields | None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -26,7 +27,7 @@ else:
     import tomli as tomllib
 
 SETTINGS = "syncd.toml"
-TEMPLATE = """\
+_TEMPLATE = """\
 # The settings of this installation. What belongs to a workspace (definitions, links) is in the registry.
 
 # [targets.files]                     # the name that deployments give in `targets`
@@ -123,9 +124,45 @@ class Installation:
         return references.once(self.allowed, self.environ)
 
 
+class Created(NamedTuple):
+    """An installation with its registry, and the files that weren't there before."""
+
+    installation: Installation
+    registry: database.Registry
+    made: tuple[Path, ...]
+
+
+def create(environ: Mapping[str, str]) -> Created:
+    """Make what isn't there of settings, key and registry; a registry never gets a second key. Raises SyncError."""
+    home = _home(environ)
+    path = home / SETTINGS
+    made = []
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            path.write_text(_TEMPLATE, "utf-8")
+            made.append(path)
+    except OSError as error:
+        problem = f"can't be written: {os.strerror(error.errno or 0)}"
+        raise FixError(Reason.ACCESS_DENIED, str(path), problem, "name a place that can, as SYNCD_HOME") from None
+    here = load(environ)
+    if not environ.get(encryption.KEYS_VARIABLE) and not here.key_file.exists():
+        if database.exists(here.url):
+            raise FixError(
+                Reason.WRONG_KEY,
+                str(here.key_file),
+                "isn't there, and the registry was encrypted with it",
+                "restore it; a new key couldn't read what is there",
+            )
+        if encryption.make_keys(here.key_file):
+            made.append(here.key_file)
+    registry = database.create(here.url, encryption.load_keys(here.key_file, environ))
+    return Created(here, registry, tuple(made))
+
+
 def load(environ: Mapping[str, str]) -> Installation:
     """The installation that the environment points at. Raises Problems with all that is wrong with it."""
-    home = Path(environ.get("SYNCD_HOME") or Path.home() / ".syncd").absolute()
+    home = _home(environ)
     path = home / SETTINGS
     content = _content(path)
     settings, problems = _parsed(content, path)
@@ -139,6 +176,10 @@ def load(environ: Mapping[str, str]) -> Installation:
     if problems:
         raise Problems(problems)
     return Installation(home, url, targets, Allowed(tuple(settings.references.env), files, never, home), environ)
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("SYNCD_HOME") or Path.home() / ".syncd").absolute()
 
 
 def _content(path: Path) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from syncd.core.documents import Mark
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.model import Workspace
 from syncd.core.outcome import Outcome
-from syncd.core.ports import Read, Standing, Target
+from syncd.core.ports import Read, Target
 from syncd.installation import Installation
 from syncd.registry import record, status, workspaces
 from syncd.registry.database import Registry
@@ -30,9 +30,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Pass:
-    """One target's: what was prepared and what became of it, or why it couldn't even be looked at."""
+    """One target's, at a revision: what was prepared and what became of it, or why it couldn't even be looked at."""
 
     target: str
+    revision: int
     prepared: Prepared | None = None
     outcomes: tuple[Outcome, ...] = ()
     error: SyncError | None = None
@@ -55,7 +56,7 @@ def plan(
 ) -> tuple[Pass, ...]:
     """What a pass over each target would do; nothing is changed. No names: every target."""
     shared = _shared(installation, registry, workspace, verify)
-    return tuple(_planned(shared, name) for name in names or _targets(shared))
+    return tuple(_planned(shared, name) for name in names or targets(registry, shared.workspace))
 
 
 def sync(
@@ -76,44 +77,25 @@ def sync(
     """
     with lease(registry.path, wait=wait) as taken:
         shared = _shared(installation, registry, workspace, verify)
-        return tuple(_passed(shared, name, taken, now, accept, progress) for name in names or _targets(shared))
+        return tuple(
+            _passed(shared, name, taken, now, accept, progress) for name in names or targets(registry, shared.workspace)
+        )
 
 
-def standing(installation: Installation, registry: Registry, workspace: str, name: str) -> Standing:
-    """Where a target stands by its settings, and the latest revision of ours that lies there, 0 where none does."""
-    shared = _shared(installation, registry, workspace, verify=True)
-    target = _opened(shared, name)
-    stamps = target.observe(None, registry.seal).stamps.values()
-    ours = [stamp.mark.revision for stamp in stamps if stamp.mark and _mark(shared, name).same_owner(stamp.mark)]
-    return Standing(target.where, max(ours, default=0))
+def targets(registry: Registry, workspace: Workspace) -> tuple[str, ...]:
+    """Those that a deployment names, and those that still hold what a deployment had there."""
+    named = {name for deployment in workspace.deployments.values() for name in deployment.targets}
+    return tuple(sorted(named.union(record.targets(registry, workspace.name))))
 
 
-def adoptable(
-    installation: Installation, registry: Registry, workspace: str, name: str
-) -> Mapping[str, tuple[str, str | None]]:
-    """What another registry wrote for this workspace and target, and whatever stands where a document is to go.
-
-    By object: its version, and the instance that wrote it, None where that was no registry.
-    """
-    shared = _shared(installation, registry, workspace, verify=True)
-    planned = _planned(shared, name)
-    if planned.prepared is None:
-        raise planned.error or LookupError(name)
-    mine = _mark(shared, name)
-    in_the_way = {
-        place.object for place, error in planned.prepared.plan.hold.items() if error.reason is Reason.NOT_OWNED
-    }
-    return {
-        one: (stamp.version, stamp.mark.instance if stamp.mark else None)
-        for one, stamp in sorted(planned.prepared.observed.stamps.items())
-        if not mine.same_owner(stamp.mark)
-        and (one in in_the_way or (stamp.mark is not None and stamp.mark[1:3] == mine[1:3]))
-    }
-
-
-def adopt(registry: Registry, workspace: str, name: str, versions: Mapping[str, str]) -> None:
-    """Count these objects as ours from the next pass on, as long as they are at these versions."""
-    Record(registry, workspace).adopt(name, versions)
+def opened(
+    installation: Installation, overlaps: Mapping[tuple[str, str], FixError], workspace: str, name: str
+) -> Target:
+    """A target that may be looked at and written to. Raises SyncError, too where it would write where another does."""
+    overlap = overlaps.get((name, workspace))
+    if overlap is not None:
+        raise overlap
+    return installation.target(name, workspace)
 
 
 def _shared(installation: Installation, registry: Registry, workspace: str, verify: bool) -> _Shared:
@@ -121,19 +103,14 @@ def _shared(installation: Installation, registry: Registry, workspace: str, veri
     return _Shared(installation, registry, workspaces.load(registry, workspace), installation.read(), overlaps, verify)
 
 
-def _targets(shared: _Shared) -> tuple[str, ...]:
-    """Those that a deployment names, and those that still hold what a deployment had there."""
-    named = {name for deployment in shared.workspace.deployments.values() for name in deployment.targets}
-    return tuple(sorted(named.union(record.targets(shared.registry, shared.workspace.name))))
-
-
 def _planned(shared: _Shared, name: str) -> Pass:
     try:
-        return Pass(name, _prepared(shared, _opened(shared, name), Record(shared.registry, shared.workspace.name), ""))
+        kept = Record(shared.registry, shared.workspace.name)
+        return Pass(name, shared.workspace.revision, _prepared(shared, _opened(shared, name), kept, ""))
     except SyncError as error:
-        return Pass(name, error=error)
+        return Pass(name, shared.workspace.revision, error=error)
     except Exception as error:  # noqa: BLE001  as in _passed: a mistake of ours stops one target, not the others
-        return Pass(name, error=_unexpected(name, error))
+        return Pass(name, shared.workspace.revision, error=_unexpected(name, error))
 
 
 def _passed(shared: _Shared, name: str, taken: Lease, now: str, accept: str, progress: Progress) -> Pass:
@@ -156,11 +133,11 @@ def _passed(shared: _Shared, name: str, taken: Lease, now: str, accept: str, pro
     except Exception as error:  # noqa: BLE001  the one place: a mistake of ours stops one target, not the others
         failure = _unexpected(name, error)
     else:
-        return Pass(name, prepared, outcomes)
+        return Pass(name, shared.workspace.revision, prepared, outcomes)
     # Where the registry itself can't be written, the caller is told all the same.
     with suppress(SyncError):
         status.failed(shared.registry, shared.workspace.name, name, failure, now)
-    return Pass(name, prepared, error=failure)
+    return Pass(name, shared.workspace.revision, prepared, error=failure)
 
 
 def _unexpected(name: str, error: Exception) -> SyncError:
@@ -189,10 +166,7 @@ def _prepared(shared: _Shared, target: Target, kept: Record, accept: str) -> Pre
 
 
 def _opened(shared: _Shared, name: str) -> Target:
-    overlap = shared.overlaps.get((name, shared.workspace.name))
-    if overlap is not None:
-        raise overlap
-    return shared.installation.target(name, shared.workspace.name)
+    return opened(shared.installation, shared.overlaps, shared.workspace.name, name)
 
 
 def _mark(shared: _Shared, target: str) -> Mark:

@@ -16,8 +16,8 @@ from syncd.core.model import Reference
 LARGEST = 64 * 1024
 """Bytes of a value: a key or a certificate fits; a log file given by mistake doesn't."""
 
-_OWN = "SYNCD_*"
-"""Names of the environment that are never readable: the registry's keys may be among them."""
+_OWN = ("SYNCD_*", "VAULT_TOKEN", "VAULT_SECRET_ID", "VAULT_CLIENT_KEY", "KUBECONFIG")
+"""Names of the environment that are never readable: the registry's keys, and what syncd logs in with to its targets."""
 
 _SYSTEM = Path("/proc")
 """Never readable: it holds the environment of this process, and every file that it has open."""
@@ -62,8 +62,9 @@ def _env(reference: Reference, allowed: Allowed, environ: Mapping[str, str]) -> 
     name = reference.location
     if not any(fnmatchcase(name, pattern) for pattern in allowed.env):
         return _refused(reference, "env")
-    if fnmatchcase(name, _OWN):
-        return _own(reference)
+    if any(fnmatchcase(name, pattern) for pattern in _OWN):
+        problem = "is the name of one of syncd's own credentials, and never readable"
+        return FixError(Reason.REFERENCE_REFUSED, str(reference), problem, "give the value another name")
     value = environ.get(name)
     if value is None:
         return _unreadable(reference, "isn't set", f"set {name} where syncd runs")

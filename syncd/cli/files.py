@@ -39,33 +39,12 @@ def init(output: OutputOption = Output.TABLE) -> None:
     What is there already stays as it is; a registry never gets a second key this way.
     """
     from syncd import installation
-    from syncd.registry import database, encryption
 
-    home = Path(os.environ.get("SYNCD_HOME") or Path.home() / ".syncd").absolute()
-    settings = home / installation.SETTINGS
-    made = []
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not settings.exists():
-            settings.write_text(installation.TEMPLATE, "utf-8")
-            made.append(settings)
-    except OSError as error:
-        raise _unwritable(settings, error) from None
-    here = installation.load(os.environ)
-    if not os.environ.get(encryption.KEYS_VARIABLE) and not here.key_file.exists():
-        if database.exists(here.url):
-            raise FixError(
-                Reason.WRONG_KEY,
-                str(here.key_file),
-                "isn't there, and the registry was encrypted with it",
-                "restore it; a new key couldn't read what is there",
-            )
-        if encryption.make_keys(here.key_file):
-            made.append(here.key_file)
-    registry = database.create(here.url, encryption.load_keys(here.key_file, os.environ))
+    here, registry, made = installation.create(os.environ)
     if output is Output.JSON:
-        show.as_json({"home": str(home), "instance": registry.instance, "made": [str(path) for path in made]})
+        show.as_json({"home": str(here.home), "instance": registry.instance, "made": [str(path) for path in made]})
         return
+    settings = here.home / installation.SETTINGS
     show.table(("what", "where"), [("settings", settings), ("registry", registry.path), ("keys", registry.keys.source)])
     show.say("Next: name a target in syncd.toml, then `syncd apply -f definitions.yaml`.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -70,11 +69,12 @@ def rollback(
 
     That is a new revision, secrets included; the next sync brings it to the targets.
     """
+    from syncd.registry import history as revisions
     from syncd.registry import workspaces
 
     session = start(workspace)
     before = session.load()
-    after = replace(session.load(at=to), revision=before.revision)
+    after = revisions.rolled_back(session.registry, before, to)
     found, warned = edits(before, after), news(before, after)
     if output is Output.TABLE or not yes:
         show.proposed(found, warned, aside=output is Output.JSON)

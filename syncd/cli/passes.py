@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from syncd.cli import show
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
-from syncd.cli.session import now, start
+from syncd.cli.session import Session, now, start
 from syncd.core.documents import Place, View
 from syncd.core.errors import Reason, SyncError
 from syncd.core.model import Path, dotted
+from syncd.core.outcome import exit_code
 from syncd.core.plan import Change
 from syncd.core.secrets import MASK
 
@@ -60,14 +61,12 @@ def plan(
     from syncd import passes
 
     session = start(workspace)
-    revision = session.load().revision
     with show.busy("looking at the targets"):
         found = passes.plan(
             session.installation, session.registry, session.workspace, _once(targets), verify=not changed
         )
     if output is Output.JSON:
-        documents = [_plan_document(one) for one in found]
-        show.as_json({"workspace": session.workspace, "revision": revision, "targets": documents})
+        _as_json(session, found, _plan_document)
     else:
         for one in found:
             _show_plan(one)
@@ -93,7 +92,6 @@ def sync(
     from syncd import passes
 
     session = start(workspace)
-    revision = session.load().revision
     with show.progress() as progress:
         found = passes.sync(
             session.installation,
@@ -107,8 +105,7 @@ def sync(
             progress=progress,
         )
     if output is Output.JSON:
-        documents = [_sync_document(one) for one in found]
-        show.as_json({"workspace": session.workspace, "revision": revision, "targets": documents})
+        _as_json(session, found, _sync_document)
     else:
         for one in found:
             _show_sync(one)
@@ -116,7 +113,7 @@ def sync(
             show.say(_NO_TARGETS)
         if accept and any(one.prepared is not None and one.prepared.plan.digest for one in found):
             show.tell("what is held back isn't what --accept-deletes names: look again")
-    raise typer.Exit(_code(error for one in found for error in _failures(one)))
+    raise typer.Exit(exit_code(error for one in found for error in _failures(one)))
 
 
 def _once(names: list[str] | None) -> list[str]:
@@ -132,15 +129,8 @@ def _failures(one: Pass) -> Iterator[SyncError]:
         yield from one.prepared.plan.hold.values()
 
 
-def _code(failures: Iterator[SyncError]) -> int:
-    reasons = {error.reason for error in failures}
-    if not reasons:
-        return 0
-    return 3 if reasons == {Reason.DELETES_HELD} else 1
-
-
 def _plan_code(found: Sequence[Pass], *, detailed: bool) -> int:
-    code = _code(error for one in found for error in _failures(one))
+    code = exit_code(error for one in found for error in _failures(one))
     if not detailed:
         return 1 if code == 1 else 0
     pending = any(one.prepared is not None and one.prepared.plan.changes for one in found)
@@ -221,6 +211,12 @@ def _sign(change: Change) -> str:
 
 
 _ACTIONS = {"+": "create", "~": "update", "-": "delete"}
+
+
+def _as_json(session: Session, found: Sequence[Pass], document: Callable[[Pass], dict[str, Any]]) -> None:
+    # All passes are of one revision. Where there is none, that of the registry is as good.
+    revision = found[0].revision if found else session.load().revision
+    show.as_json({"workspace": session.workspace, "revision": revision, "targets": [document(one) for one in found]})
 
 
 def _plan_document(one: Pass) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from syncd.cli import show
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog
 from syncd.cli.session import Session, start
 from syncd.core.errors import Reason
-from syncd.core.model import Item
+from syncd.core.model import Item, Workspace
 from syncd.core.outcome import Status
 
 STATUS = epilog(
@@ -40,8 +40,7 @@ def status(workspace: WorkspaceOption = None, output: OutputOption = Output.TABL
     """
     session = start(workspace)
     here = session.load()
-    named = {name for one in here.deployments.values() for name in one.targets}
-    found = _targets(session, named)
+    found = _targets(session, here)
     if output is Output.JSON:
         show.as_json(_document(here.revision, found))
         return
@@ -75,11 +74,12 @@ def _say(target: str, subject: str, state: Status) -> None:
         show.say((f"  → {state.remedy}", "dim"))
 
 
-def _targets(session: Session, named: set[str]) -> list[_Target]:
+def _targets(session: Session, here: Workspace) -> list[_Target]:
+    from syncd import passes
     from syncd.registry import status as kept
 
     found = []
-    for name in sorted(named.union(kept.targets(session.registry, session.workspace))):
+    for name in passes.targets(session.registry, here):
         last = kept.last_pass(session.registry, session.workspace, name)
         items = kept.statuses(session.registry, session.workspace, name)
         wrong = [(item, one) for item, one in sorted(items.items()) if one.reason is not Reason.SYNCED]

@@ -55,17 +55,17 @@ def adopt(
     A lost registry's objects, and files that stand in the way. The next sync writes over them, or removes what is
     linked to nothing.
     """
-    from syncd import passes
+    from syncd import takeover
 
     session = start(workspace)
     with show.busy(f"looking at {name}"):
-        found = passes.adoptable(session.installation, session.registry, session.workspace, name)
+        found = takeover.adoptable(session.installation, session.registry, session.workspace, name)
     if found and not (yes and output is Output.JSON):
         for one, (_, whose) in found.items():
-            show.tell(f"  {one}, by {whose or 'somebody else'}")
+            show.tell(f"  {one}, by {whose}")
     if found:
         ask.confirm(f"Adopt {len(found)} objects of target {name}?", yes=yes)
-        passes.adopt(session.registry, session.workspace, name, {one: version for one, (version, _) in found.items()})
+        takeover.adopt(session.registry, session.workspace, name, {one: version for one, (version, _) in found.items()})
     if output is Output.JSON:
         show.as_json({"target": name, "adopted": sorted(found)})
     elif found:
@@ -86,7 +86,7 @@ def accept_restore(
     A target that holds a later revision than the registry means that the registry was restored or copied: syncs stop
     until somebody looked. The registry then counts on from the target's revision.
     """
-    from syncd import passes
+    from syncd import takeover
     from syncd.registry import history
     from syncd.registry.record import Record
 
@@ -94,7 +94,7 @@ def accept_restore(
     record = Record(session.registry, session.workspace)
     current, written = session.load().revision, record.standing(name)
     with show.busy(f"looking at {name}"):
-        there = passes.standing(session.installation, session.registry, session.workspace, name)
+        there = takeover.standing(session.installation, session.registry, session.workspace, name)
     latest = there.revision
     behind = latest > (current if written is None else min(current, written.revision))
     if behind:
@@ -133,13 +133,13 @@ def accept_move(
     A target whose path, prefix or layout changed stops syncs, since nobody would remove what lies at the old place.
     Move it yourself first; what stays there is nobody's.
     """
-    from syncd import passes
+    from syncd import takeover
     from syncd.registry.record import Record
 
     session = start(workspace)
     record = Record(session.registry, session.workspace)
     with show.busy(f"looking at {name}"):
-        there = passes.standing(session.installation, session.registry, session.workspace, name)
+        there = takeover.standing(session.installation, session.registry, session.workspace, name)
     old = record.standing(name)
     moved = old is not None and old.where != there.where
     if old is not None and moved:

@@ -1,9 +1,10 @@
-"""The one rendering for Airflow: what a secrets backend returns for a connection or a variable."""
+"""The one rendering for Airflow: what a secrets backend returns for a connection or a variable, or finds in a file."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from syncd.core.model import KINDS
@@ -31,5 +32,32 @@ def variable_text(fields: Mapping[str, Any]) -> str:
     return str(fields["value"])
 
 
-TEXT: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"connection": connection_json, "variable": variable_text}
-"""By kind: what `get_conn_value` and `get_variable` return."""
+@dataclass(frozen=True)
+class Form:
+    """A row: how Airflow takes a kind. `text` is what `get_conn_value` and `get_variable` return.
+
+    `fields` are those of an effective one that Airflow takes, `in_file` is what stands for them under the id in a file
+    of `LocalFilesystemBackend`, and `from_file` is the inverse, of a file that anybody may have edited.
+    """
+
+    text: Callable[[Mapping[str, Any]], str]
+    fields: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    in_file: Callable[[Mapping[str, Any]], Any]
+    from_file: Callable[[Any], Mapping[str, Any]]
+
+
+FORMS: Mapping[str, Form] = {
+    "connection": Form(
+        text=connection_json,
+        fields=connection_form,
+        in_file=lambda fields: fields,
+        from_file=lambda value: value if isinstance(value, Mapping) else {"value": value},
+    ),
+    "variable": Form(
+        text=variable_text,
+        fields=lambda fields: {"value": fields["value"]},
+        in_file=lambda fields: fields["value"],
+        from_file=lambda value: {"value": value},
+    ),
+}
+"""By kind."""

@@ -46,6 +46,15 @@ class Mark(NamedTuple):
         """Do both say that the same registry wrote it, for the same workspace and target?"""
         return other is not None and self[:3] == other[:3]
 
+    def author(self, other: Mark | None) -> str:
+        """Who wrote what carries another mark than this, in words."""
+        if other is None:
+            return "somebody else"
+        if other.instance != self.instance:
+            return f"registry {other.instance}"
+        workspace = "" if other.workspace == self.workspace else f", for workspace {other.workspace}"
+        return f"target {other.target} of this registry{workspace}"
+
 
 class Stamp(NamedTuple):
     """What an object says of itself: its mark, None where it has none of ours; its version, for the next write."""

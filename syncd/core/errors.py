@@ -18,7 +18,6 @@ class Reason(str, Enum):
     """Why an item is as it is: shared by errors, status, plans and JSON output."""
 
     SYNCED = "Synced"
-    PENDING = "Pending"
     INVALID_DEFINITION = "InvalidDefinition"
     INVALID_SETTINGS = "InvalidSettings"
     INVALID_DOCUMENT = "InvalidDocument"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -59,9 +59,9 @@ def advance(status: Status | None, outcome: Outcome, now: str) -> Status | None:
     )
 
 
-def exit_code(outcomes: Mapping[Place, Outcome]) -> int:
+def exit_code(errors: Iterable[SyncError]) -> int:
     """0: done. 1: something failed. 3: the guard held something and nothing failed."""
-    reasons = {outcome.reason for outcome in outcomes.values()} - {Reason.SYNCED}
+    reasons = {error.reason for error in errors}
     if not reasons:
         return 0
     return 3 if reasons == {Reason.DELETES_HELD} else 1

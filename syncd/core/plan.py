@@ -89,7 +89,7 @@ def compare(desired: Documents, observed: Observed, *, mark: Mark, seal: Seal, h
         stamp = observed.stamps.get(place.object)
         foreign = stamp is not None and not mark.same_owner(stamp.mark)
         if foreign and after is not None:
-            held[place] = _not_owned(place, stamp)
+            held[place] = _not_owned(place, stamp, mark)
         elif before != after and not foreign:
             changes.append(Change(place, _veiled(before, document, seal), after))
     return Plan(tuple(changes), held, mark.target)
@@ -167,13 +167,12 @@ def writes(plan: Plan, desired: Documents, observed: Observed) -> tuple[Write, .
     )
 
 
-def _not_owned(place: Place, stamp: Stamp | None) -> SyncError:
-    whose = f"registry {stamp.mark.instance}" if stamp is not None and stamp.mark is not None else "somebody else"
+def _not_owned(place: Place, stamp: Stamp | None, mark: Mark) -> SyncError:
     return FixError(
         Reason.NOT_OWNED,
         place.object,
-        f"lies there already and was written by {whose}",
-        "move it away, or take it over with `syncd target adopt`",
+        f"lies there already and was written by {mark.author(stamp.mark if stamp else None)}",
+        f"move it away, or take it over with `syncd target adopt {mark.target}`",
     )
 
 

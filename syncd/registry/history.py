@@ -1,4 +1,4 @@
-"""Revisions: who changed what, when and why; compared, and gone back to."""
+"""Revisions: who changed what, when and why; and gone back to."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 from sqlalchemy import insert, select, update
 
-from syncd.core.edits import Edit, edits
 from syncd.core.errors import FixError, Reason
 from syncd.core.model import Workspace
 from syncd.registry import tables
 from syncd.registry.database import Registry, reading, writing
-from syncd.registry.workspaces import load, save
+from syncd.registry.workspaces import load
 
 
 class Revision(NamedTuple):
@@ -37,18 +36,11 @@ def revisions(registry: Registry, workspace: str, *, last: int) -> tuple[Revisio
         return tuple(Revision(*row) for row in connection.execute(query))
 
 
-def diff(registry: Registry, workspace: str, before: int, after: int) -> tuple[Edit, ...]:
-    """What differs between two revisions, secrets by name only."""
-    return edits(load(registry, workspace, at=before), load(registry, workspace, at=after))
-
-
-def rollback(registry: Registry, workspace: str, to: int, *, who: str, now: str) -> tuple[Workspace, Workspace]:
-    """A new revision that is what `to` was. Before and after are given back. Raises FixError where there is no `to`."""
-    before = load(registry, workspace)
+def rolled_back(registry: Registry, before: Workspace, to: int) -> Workspace:
+    """What `before` would be after a rollback: not saved yet. Raises FixError where there is no revision `to`."""
     if to == 0:
-        raise FixError(Reason.REFUSED, f"workspace {workspace}", "was empty at revision 0", "go back to a later one")
-    after = replace(load(registry, workspace, at=to), revision=before.revision)
-    return before, save(registry, before, after, who=who, now=now, why=f"rollback to revision {to}")
+        raise FixError(Reason.REFUSED, f"workspace {before.name}", "was empty at revision 0", "go back to a later one")
+    return replace(load(registry, before.name, at=to), revision=before.revision)
 
 
 def skip_to(registry: Registry, workspace: str, revision: int, *, who: str, now: str, why: str) -> None:

@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import Connection, bindparam, select, update
 
 from syncd.core.errors import FixError, Reason
-from syncd.registry.database import ENCRYPTED, Registry, reading, truncate_log, writing
+from syncd.registry.database import ENCRYPTED, Registry, truncate_log, writing
 from syncd.registry.encryption import KEYS_VARIABLE, Keys, load_keys, new_key, rotated, write_keys
 from syncd.registry.tables import meta, parts
 
@@ -90,12 +90,6 @@ def retire(registry: Registry) -> int:
         if len(keys.texts) > 1:
             write_keys(keys.path, keys.texts[:1])
         return len(keys.texts) - 1
-
-
-def count_old(registry: Registry) -> int:
-    """How much of what is encrypted needs another key than the first."""
-    with reading(registry.engine) as connection:
-        return _count(connection, _current(registry))
 
 
 def _current(registry: Registry) -> Keys:

@@ -17,7 +17,7 @@ _KEY = ("deployment", "kind", "id")
 _FEW = 500
 
 
-class Pass(NamedTuple):
+class LastPass(NamedTuple):
     """How far a target is: wholly at `revision`, last looked at `at`, behind since then or not at all."""
 
     revision: int
@@ -39,18 +39,10 @@ def statuses(
         return _load(connection, workspace, target, deployments, ids)
 
 
-def last_pass(registry: Registry, workspace: str, target: str) -> Pass | None:
+def last_pass(registry: Registry, workspace: str, target: str) -> LastPass | None:
     """None where no pass has ended yet."""
     with reading(registry.engine) as connection:
         return _last(connection, workspace, target)
-
-
-def targets(registry: Registry, workspace: str) -> tuple[str, ...]:
-    """Every target that a pass has ended at, named by a deployment now or not."""
-    table = tables.passes.c
-    query = select(table.target).where(table.workspace == workspace).order_by(table.target)
-    with reading(registry.engine) as connection:
-        return tuple(connection.execute(query).scalars())
 
 
 def failing(registry: Registry, workspace: str, target: str) -> Mapping[Item, Reason]:
@@ -164,8 +156,8 @@ def _failure(connection: Connection, workspace: str, target: str) -> Status | No
     return Status(Reason(row.reason), row.since, failures=row.times, message=row.message, remedy=row.remedy)
 
 
-def _last(connection: Connection, workspace: str, target: str) -> Pass | None:
+def _last(connection: Connection, workspace: str, target: str) -> LastPass | None:
     table = tables.passes.c
     query = select(table.revision, table.at, table.behind_since, table.trace)
     row = connection.execute(query.where(table.workspace == workspace, table.target == target)).first()
-    return None if row is None else Pass(*row)
+    return None if row is None else LastPass(*row)

@@ -171,6 +171,26 @@ def test_a_sync(syncd: Syncd) -> None:
     assert syncd.json("sync")["targets"][1]["unchanged"] == len(target["written"])
 
 
+def test_a_sync_names_the_revision_that_it_synced(syncd: Syncd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another changed the registry while this one waited for the lease."""
+    from syncd.registry.lease import lease
+
+    def late(*arguments: Any, **options: Any) -> Any:
+        syncd.ok("connection", "update", "warehouse", "port=5433")
+        return lease(*arguments, **options)
+
+    monkeypatch.setattr("syncd.passes.lease", late)
+
+    assert syncd.json("sync")["revision"] == 2
+
+
+def test_a_plan_and_a_sync_of_no_target_name_the_revision(syncd: Syncd) -> None:
+    for name in ("etl-dev", "etl-prod"):
+        syncd.ok("deployment", "update", name, "--no-targets")
+
+    assert syncd.json("plan") == syncd.json("sync") == {"workspace": "analytics", "revision": 3, "targets": []}
+
+
 def test_a_status(syncd: Syncd, monkeypatch: pytest.MonkeyPatch) -> None:
     before = syncd.json("status")
     monkeypatch.delenv("WAREHOUSE_PASSWORD")

@@ -52,3 +52,12 @@ def test_it_is_well_again(syncd: Syncd, monkeypatch: pytest.MonkeyPatch) -> None
     syncd.ok("sync")
 
     assert syncd.json("status")["items"] == []
+
+
+def test_a_target_that_no_deployment_names_is_told_of_until_nothing_lies_there(syncd: Syncd) -> None:
+    syncd.ok("sync")
+    syncd.ok("deployment", "update", "etl-prod", "--target", "files")
+
+    assert any(row[0] == "classic" for row in rows(syncd))
+    syncd.ok("sync")
+    assert not any(row[0] == "classic" for row in rows(syncd))

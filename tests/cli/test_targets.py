@@ -23,7 +23,7 @@ def test_adopt_takes_over_what_another_registry_wrote(syncd: Syncd) -> None:
     syncd.ok("target", "adopt", "files", "--yes")
 
     assert refused.code == 1
-    assert "take it over with `syncd target adopt`" in refused.said
+    assert "take it over with `syncd target adopt files`" in refused.said
     assert asked.code == 1
     assert "analytics/deployments/etl-dev/connections/warehouse, by" in asked.err
     assert "Adopt 8 objects of target files: there is no terminal to ask at" in asked.said
@@ -46,6 +46,16 @@ def test_adopt_takes_over_a_file_in_the_way(syncd: Syncd) -> None:
 
     assert "scratch, by somebody else" in syncd.ok("target", "adopt", "files", "--yes").err
     syncd.ok("sync", "-t", "files")
+
+
+def test_adopt_says_that_another_name_of_the_target_wrote_it(syncd: Syncd) -> None:
+    syncd.ok("sync", "-t", "files")
+    settings = syncd.home / "syncd.toml"
+    settings.write_text(settings.read_text("utf-8").replace("[targets.files]", "[targets.folder]"), "utf-8")
+    syncd.ok("deployment", "update", "etl-dev", "--target", "folder")
+
+    assert "warehouse: lies there already and was written by target files of this registry" in syncd("plan").said
+    assert "connections/warehouse, by target files of this registry" in syncd("target", "adopt", "folder").err
 
 
 def test_accept_restore_counts_on_from_what_the_target_holds(syncd: Syncd, folder: Path) -> None:

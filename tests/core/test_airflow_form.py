@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from syncd.core.airflow_form import TEXT, connection_form, connection_json, variable_text
+from syncd.core.airflow_form import FORMS, connection_form, connection_json, variable_text
 from syncd.core.merge import merge
 from syncd.core.model import KINDS
 from tests import strategies as some
@@ -50,4 +50,4 @@ def test_a_variable_is_its_text(text: str) -> None:
 
 
 def test_every_kind_has_a_rendering() -> None:
-    assert TEXT.keys() == KINDS.keys()
+    assert FORMS.keys() == KINDS.keys()

@@ -90,13 +90,11 @@ def error(reason: Reason) -> SyncError:
     ("errors", "code"),
     [
         ([], 0),
-        ([None], 0),
-        ([None, error(Reason.DELETES_HELD)], 3),
+        ([error(Reason.DELETES_HELD)], 3),
         ([error(Reason.NOT_OWNED)], 1),
         ([error(Reason.NOT_OWNED), error(Reason.DELETES_HELD)], 1),
-        ([WaitError(Reason.BUSY, "a", "p"), None], 1),
+        ([WaitError(Reason.BUSY, "a", "p")], 1),
     ],
 )
-def test_an_exit_code_says_done_failed_or_held(errors: list[SyncError | None], code: int) -> None:
-    outcomes = {Place(str(number)): outcome("held", one) for number, one in enumerate(errors)}
-    assert exit_code(outcomes) == code
+def test_an_exit_code_says_done_failed_or_held(errors: list[SyncError], code: int) -> None:
+    assert exit_code(errors) == code

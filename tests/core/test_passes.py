@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncd.core.airflow_form import TEXT
+from syncd.core.airflow_form import FORMS
 from syncd.core.canonical import text
 from syncd.core.documents import Place, Stamp
 from syncd.core.errors import FixError, Reason, WaitError
@@ -143,7 +143,7 @@ def test_what_the_reader_merges_from_layered_is_what_airflow_holds(workspace: Wo
         fields = merge(read(envelope, str(item)).layers).fields
         place = files.layout.home(item)
         held = json.loads(files.objects[place.object].texts[place.key])
-        given_to_airflow = TEXT[item.kind](fields)
+        given_to_airflow = FORMS[item.kind].text(fields)
         if item.kind == "connection":
             assert text(json.loads(given_to_airflow)) == text(held)
         else:

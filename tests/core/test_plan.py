@@ -116,7 +116,7 @@ def test_an_object_that_is_not_ours_is_held(mark: Mark | None) -> None:
     plan = compared({Place("x"): document()}, Observed({Place("x"): shown(2)}, stamps("x", mark=mark)))
     assert plan.changes == ()
     assert plan.hold[Place("x")].reason is Reason.NOT_OWNED
-    assert "syncd target adopt" in str(plan.hold[Place("x")])
+    assert "`syncd target adopt files`" in str(plan.hold[Place("x")])
 
 
 def test_it_is_held_even_where_it_holds_what_we_want() -> None:
@@ -125,13 +125,18 @@ def test_it_is_held_even_where_it_holds_what_we_want() -> None:
     assert plan.hold[Place("x")].reason is Reason.NOT_OWNED
 
 
-def test_the_error_names_the_registry_where_it_is_known() -> None:
-    held = [
-        str(compared({Place("x"): document()}, Observed({}, stamps("x", mark=mark))).hold[Place("x")])
-        for mark in (FOREIGN, None)
-    ]
-    assert "registry registry-2" in held[0]
-    assert "somebody else" in held[1]
+@pytest.mark.parametrize(
+    ("mark", "whom"),
+    [
+        (None, "somebody else"),
+        (FOREIGN, "registry registry-2"),
+        (MARK._replace(target="other"), "target other of this registry"),
+        (MARK._replace(workspace="bi", target="other"), "target other of this registry, for workspace bi"),
+    ],
+)
+def test_the_error_says_by_whom_as_far_as_it_is_known(mark: Mark | None, whom: str) -> None:
+    plan = compared({Place("x"): document()}, Observed({}, stamps("x", mark=mark)))
+    assert plan.hold[Place("x")].problem == f"lies there already and was written by {whom}"
 
 
 def test_an_object_that_is_not_ours_is_never_deleted_nor_an_error() -> None:

@@ -69,9 +69,17 @@ def test_nothing_is_readable_unless_it_is_named(secrets: Path) -> None:
     assert refusal(value(Reference("file", "/etc/hostname"), Allowed())) is REFUSED
 
 
-@pytest.mark.parametrize("pattern", ["*", "SYNCD_*", "SYNCD_KEYS"])
-def test_syncds_own_names_are_never_readable(pattern: str) -> None:
-    assert refusal(env("SYNCD_KEYS", {"SYNCD_KEYS": SECRET}, pattern)) is REFUSED
+@pytest.mark.parametrize("own", ["SYNCD_KEYS", "VAULT_TOKEN", "VAULT_SECRET_ID", "VAULT_CLIENT_KEY", "KUBECONFIG"])
+def test_what_may_hold_syncds_own_credentials_is_never_readable_whatever_allows_it(own: str) -> None:
+    for pattern in ("*", f"{own[:3]}*", own):
+        found = env(own, {own: SECRET}, pattern)
+        assert refusal(found) is REFUSED
+        assert "one of syncd's own credentials, and never readable; give the value another name" in str(found)
+
+
+@pytest.mark.parametrize("name", ["VAULT_ADDR", "VAULT_TOKENS_OF_OURS", "KUBERNETES_SERVICE_HOST"])
+def test_what_holds_none_of_them_is_readable_where_it_is_allowed(name: str) -> None:
+    assert env(name, {name: SECRET}, "*") == SECRET
 
 
 def test_a_name_that_is_not_set_is_told_from_one_that_is_refused() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from syncd.core.documents import Mark, Observed, Stamp
 from syncd.core.model import Definition, Deployment, Fields, Key, Workspace
-from syncd.registry import database, encryption, workspaces
+from syncd.registry import database, encryption, history, workspaces
 from syncd.registry.database import Registry
 from syncd.registry.lease import lease
 from syncd.registry.record import Record
@@ -73,6 +73,13 @@ def save(
 
 def change(registry: Registry, edit: Callable[[Workspace], Workspace]) -> Workspace:
     return workspaces.change(registry, NAME, edit, who=WHO, now=NOW, why="because")[1]
+
+
+def rollback(registry: Registry, to: int) -> tuple[Workspace, Workspace]:
+    """Before and after."""
+    before = workspaces.load(registry, NAME)
+    after = history.rolled_back(registry, before, to)
+    return before, workspaces.save(registry, before, after, who=WHO, now=NOW, why="rollback")
 
 
 def on_disk(folder: Path) -> bytes:

@@ -13,10 +13,10 @@ from sqlalchemy import text
 
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.model import Definition, Key, Workspace
-from syncd.registry import database, encryption, history, keys, workspaces
+from syncd.registry import database, encryption, keys, workspaces
 from syncd.registry.database import Registry, writing
 from tests.registry import registries
-from tests.registry.registries import NAME, NOW, WHO, connection, save, workspace
+from tests.registry.registries import NAME, connection, save, workspace
 from tests.strategies import SENTINEL
 
 SECRETS: Mapping[str, Any] = {
@@ -65,7 +65,7 @@ def test_no_secret_is_in_the_database_nor_its_log(registry: Registry, folder: Pa
 def test_no_secret_is_on_the_disk_after_changes_a_rollback_and_a_rotation(registry: Registry, folder: Path) -> None:
     save(registry, full())
     save(registry, full(1))
-    history.rollback(registry, NAME, 1, who=WHO, now=NOW)
+    registries.rollback(registry, 1)
     keys.add(registry)
     keys.rotate(registry)
     assert hidden(folder)

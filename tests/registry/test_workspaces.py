@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from syncd.core.changes import link, unlink
+from syncd.core.edits import edits
 from syncd.core.errors import FixError, Problems, Reason, WaitError
 from syncd.core.model import Key, Reference, Workspace
 from syncd.registry import history, record, workspaces
 from syncd.registry.database import Registry
 from tests import strategies as some
 from tests.registry import registries
-from tests.registry.registries import NAME, NOW, WHO, change, connection, save, workspace
+from tests.registry.registries import NAME, NOW, WHO, change, connection, rollback, save, workspace
 
 WAREHOUSE = Key("connection", "warehouse")
 LINKED = workspace(connection("warehouse", password="p", links={"etl": {"password": "q"}}), etl="dev", bi="prod")
@@ -173,10 +174,10 @@ def test_history_tells_who_when_and_why_the_newest_first(registry: Registry) -> 
     assert len(history.revisions(registry, NAME, last=1)) == 1
 
 
-def test_a_diff_shows_fields_and_no_secret(registry: Registry) -> None:
+def test_revisions_compared_show_fields_and_no_secret(registry: Registry) -> None:
     save(registry, workspace(connection("warehouse", host="old", password=some.SENTINEL)))
     save(registry, workspace(connection("warehouse", host="new", password=f"{some.SENTINEL} 2")))
-    found = history.diff(registry, NAME, 1, 2)
+    found = edits(workspaces.load(registry, NAME, at=1), workspaces.load(registry, NAME, at=2))
     assert {(one.field, one.before, one.after) for one in found} == {
         ("host", '"old"', '"new"'),
         ("password", "•••", "•••"),
@@ -186,24 +187,23 @@ def test_a_diff_shows_fields_and_no_secret(registry: Registry) -> None:
 def test_a_rollback_is_a_new_revision_that_is_the_old_one(registry: Registry) -> None:
     first = save(registry, LINKED)
     save(registry, workspace(connection("other", password=Reference("env", "X")), etl="dev"))
-    before, after = history.rollback(registry, NAME, 1, who=WHO, now=NOW)
+    before, after = rollback(registry, 1)
     assert (before.revision, after) == (2, replace(first, revision=3))
     assert workspaces.load(registry, NAME) == after
-    assert history.revisions(registry, NAME, last=1)[0].why == "rollback to revision 1"
 
 
 def test_a_rollback_to_what_is_there_makes_no_revision(registry: Registry) -> None:
     save(registry, LINKED)
     save(registry, workspace())
     save(registry, LINKED)
-    assert history.rollback(registry, NAME, 1, who=WHO, now=NOW)[1].revision == 3
+    assert rollback(registry, 1)[1].revision == 3
 
 
 @pytest.mark.parametrize("to", [0, 7])
 def test_a_rollback_to_no_revision_is_refused(registry: Registry, to: int) -> None:
     saved = save(registry, LINKED)
     with pytest.raises(FixError):
-        history.rollback(registry, NAME, to, who=WHO, now=NOW)
+        rollback(registry, to)
     assert workspaces.load(registry, NAME) == saved
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from syncd import passes
+from syncd import passes, takeover
 from syncd.core import changes
 from syncd.core.documents import Mark
-from syncd.core.errors import Reason, WaitError
+from syncd.core.errors import Reason, SyncError, WaitError
 from syncd.core.model import Definition, Deployment, Item, Key, Reference, Workspace
 from syncd.registry import history
 from syncd.registry.lease import lease
@@ -222,6 +222,19 @@ def test_a_reference_that_is_not_allowed_blocks_with_the_setting_to_change(world
     assert SENTINEL not in repr(found)
 
 
+@pytest.mark.parametrize("name", ["registry.db", "registry.db-wal", "registry.db-shm", "keys"])
+def test_the_registry_and_its_keys_are_never_read_whatever_is_allowed(world: World, name: str) -> None:
+    settings = world.home / "syncd.toml"
+    settings.write_text(settings.read_text() + 'files = ["."]\n')
+    assert (world.home / name).exists()
+    for path in (name, f"{world.home}/./{name}"):
+        reference = Reference("file", path)
+        found = world.installation.read()([reference])[reference]
+        assert isinstance(found, SyncError)
+        assert found.reason is Reason.REFERENCE_REFUSED
+        assert "never readable" in found.problem
+
+
 def test_a_reference_that_goes_back_while_some_of_it_failed_is_right_everywhere(world: World) -> None:
     """One document had the new value, one had not; then somebody put the old one back."""
     world.sync()
@@ -251,7 +264,7 @@ def test_a_foreign_file_is_left_alone_and_the_others_are_written(world: World) -
     assert world.path(document("bi", WAREHOUSE)).read_bytes() == theirs
     found = world.statuses()[Item("bi", "connection", "warehouse")]
     assert found.reason is Reason.NOT_OWNED
-    assert "target adopt" in found.remedy
+    assert "`syncd target adopt files`" in found.remedy
 
 
 @pytest.mark.parametrize("verify", [False, True])
@@ -292,8 +305,8 @@ def test_what_another_registry_wrote_is_somebody_elses(world: World) -> None:
 
 def adopted(world: World) -> set[str]:
     with world.registry() as registry:
-        found = passes.adoptable(world.installation, registry, NAME, "files")
-        passes.adopt(registry, NAME, "files", {one: version for one, (version, _) in found.items()})
+        found = takeover.adoptable(world.installation, registry, NAME, "files")
+        takeover.adopt(registry, NAME, "files", {one: version for one, (version, _) in found.items()})
     return set(found)
 
 
@@ -389,7 +402,7 @@ def test_a_restored_registry_is_stopped_before_it_writes(
     before = either.stats()
     one = either.sync(verify=verify)
     assert refusal(one) is Reason.LATER_REVISION
-    assert "accept-restore" in str(one.error)
+    assert "`syncd target accept-restore files`" in str(one.error)
     assert either.stats() == before
     assert refusal(either.sync(verify=verify)) is Reason.LATER_REVISION
 
@@ -402,7 +415,7 @@ def test_a_restored_registry_that_a_person_accepts_goes_on(either: World, tmp_pa
     either.sync()
     restored(either, kept)
     with either.registry() as registry:
-        there = passes.standing(either.installation, registry, NAME, "files")
+        there = takeover.standing(either.installation, registry, NAME, "files")
         assert there.revision == 2
         Record(registry, NAME).stands("files", there)
         history.skip_to(registry, NAME, there.revision + 1, who=WHO, now=NOW, why="restore accepted")
@@ -513,7 +526,7 @@ def test_a_target_that_stands_elsewhere_now_is_refused_until_a_person_accepts_it
     assert world.stats() == before
     assert not (world.home / "moved").exists()
     with world.registry() as registry:
-        there = passes.standing(world.installation, registry, NAME, "files")
+        there = takeover.standing(world.installation, registry, NAME, "files")
         Record(registry, NAME).stands("files", there._replace(revision=1))
     assert held(world.sync(verify=True)) == {}
 

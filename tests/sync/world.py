@@ -126,7 +126,7 @@ class World:
         with self.registry() as registry:
             return status.statuses(registry, NAME, target)
 
-    def last(self, target: str = "files") -> status.Pass | None:
+    def last(self, target: str = "files") -> status.LastPass | None:
         with self.registry() as registry:
             return status.last_pass(registry, NAME, target)
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from syncd.core.airflow_form import connection_form
+from syncd.core.airflow_form import FORMS
 from syncd.core.documents import Document, Documents, Observed, Place, Seal
 from syncd.core.errors import SyncError
 from syncd.core.layouts import removals
-from syncd.core.layouts.layered import folder
+from syncd.core.layouts.layered import deployment_of, folder
 from syncd.core.model import KINDS, Item, Path
 from syncd.core.resolve import Resolution, Resolved
 from syncd.core.secrets import secret_paths
@@ -37,8 +37,7 @@ class AirflowFiles:
         return item if self.home(item) == place else None
 
     def deployment(self, place: Place) -> str:
-        start = folder(self.prefix, "")
-        return place.object[len(start) :].partition("/")[0] if place.object.startswith(start) else ""
+        return deployment_of(self.prefix, place)
 
     def plates(self, deployment: str) -> tuple[Place, ...]:
         # Both files, always: LocalFilesystemBackend fails at each lookup where a file that it was told of is missing.
@@ -67,7 +66,7 @@ class AirflowFiles:
 
 def file_value(place: Place, document: Document) -> Any:
     """What stands under an id in its file: a connection's fields, or a variable's text."""
-    return document.content["value"] if _kind(place) == "variable" else document.content
+    return FORMS[_kind(place)].in_file(document.content)
 
 
 def found_document(place: Place, value: Any, secrets: Iterable[Path] | None) -> Document:
@@ -76,7 +75,7 @@ def found_document(place: Place, value: Any, secrets: Iterable[Path] | None) -> 
     None is for nobody knows: then all of it is secret.
     """
     kind = _kind(place)
-    content = {"value": value} if kind == "variable" or not isinstance(value, Mapping) else value
+    content = FORMS[kind].from_file(value)
     if secrets is None:
         return Document(content, frozenset((name,) for name in content))
     told = frozenset(secrets)
@@ -89,12 +88,4 @@ def _kind(place: Place) -> str:
 
 def airflow_document(one: Resolved) -> Document:
     """The effective connection or variable, as fields."""
-    fields = one.effective.fields
-    return Document(_FORMS[one.kind](fields), one.secret)
-
-
-def _variable_form(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {"value": fields["value"]}
-
-
-_FORMS = {"connection": connection_form, "variable": _variable_form}
+    return Document(FORMS[one.kind].fields(one.effective.fields), one.secret)

@@ -25,6 +25,12 @@ def folder(prefix: str, deployment: str) -> str:
     return f"{prefix}/deployments/{deployment}"
 
 
+def deployment_of(prefix: str, place: Place) -> str:
+    """The inverse: whose folder a place lies in; empty for none's."""
+    start = folder(prefix, "")
+    return place.object[len(start) :].partition("/")[0] if place.object.startswith(start) else ""
+
+
 @dataclass(frozen=True)
 class Layered:
     """A path each, below `<prefix>/deployments/<deployment>`. `longest` is what a part of a path can hold, in bytes."""
@@ -46,8 +52,7 @@ class Layered:
         return None if id_ is None else Item(deployment, kind, id_)
 
     def deployment(self, place: Place) -> str:
-        start = folder(self.prefix, "")
-        return place.object[len(start) :].partition("/")[0] if place.object.startswith(start) else ""
+        return deployment_of(self.prefix, place)
 
     def plates(self, deployment: str) -> tuple[Place, ...]:
         return (self.nameplate(deployment),)

@@ -1,0 +1,54 @@
+"""Taking over what lies in a target: what another registry wrote there, and what a restored one doesn't know of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from syncd import passes
+from syncd.core.documents import Mark
+from syncd.core.errors import Reason
+from syncd.core.ports import Standing
+from syncd.installation import Installation
+from syncd.registry import workspaces
+from syncd.registry.database import Registry
+from syncd.registry.record import Record
+
+
+def standing(installation: Installation, registry: Registry, workspace: str, name: str) -> Standing:
+    """Where a target stands by its settings, and the latest revision of ours that lies there, 0 where none does."""
+    mine = _mine(registry, workspace, name)
+    target = passes.opened(installation, installation.overlaps(workspaces.names(registry)), workspace, name)
+    stamps = target.observe(None, registry.seal).stamps.values()
+    ours = (stamp.mark.revision for stamp in stamps if stamp.mark and mine.same_owner(stamp.mark))
+    return Standing(target.where, max(ours, default=0))
+
+
+def adoptable(
+    installation: Installation, registry: Registry, workspace: str, name: str
+) -> Mapping[str, tuple[str, str]]:
+    """What another registry wrote for this workspace and target, and whatever stands where a document is to go.
+
+    By object: its version, and who wrote it, in words.
+    """
+    (planned,) = passes.plan(installation, registry, workspace, [name], verify=True)
+    if planned.prepared is None:
+        raise planned.error or LookupError(name)
+    mine = _mine(registry, workspace, name)
+    in_the_way = {
+        place.object for place, error in planned.prepared.plan.hold.items() if error.reason is Reason.NOT_OWNED
+    }
+    return {
+        one: (stamp.version, mine.author(stamp.mark))
+        for one, stamp in sorted(planned.prepared.observed.stamps.items())
+        if not mine.same_owner(stamp.mark)
+        and (one in in_the_way or (stamp.mark is not None and stamp.mark[1:3] == mine[1:3]))
+    }
+
+
+def adopt(registry: Registry, workspace: str, name: str, versions: Mapping[str, str]) -> None:
+    """Count these objects as ours from the next pass on, as long as they are at these versions."""
+    Record(registry, workspace).adopt(name, versions)
+
+
+def _mine(registry: Registry, workspace: str, name: str) -> Mark:
+    return Mark(registry.instance, workspace, name, 0)
