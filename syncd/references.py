@@ -94,7 +94,7 @@ def _file(reference: Reference, allowed: Allowed, environ: Mapping[str, str]) ->
     text = _checked(reference, content)
     if isinstance(text, SyncError) or not text.endswith("\n"):
         return text
-    return text[: -2 if text.endswith("\r\n") else -1]
+    return text[: -2 if text.endswith("\r\n") else -1] or _empty(reference)
 
 
 def _unknown(reference: Reference, allowed: Allowed, environ: Mapping[str, str]) -> SyncError:
@@ -137,6 +137,8 @@ _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
 def _checked(reference: Reference, content: bytes) -> str | SyncError:
     if len(content) > LARGEST:
         return _unreadable(reference, f"is larger than {LARGEST} bytes")
+    if not content:
+        return _empty(reference)
     if b"\x00" in content:
         return _unreadable(reference, "holds a NUL byte, so it is no text in UTF-8", "save it as UTF-8")
     # Returns instead of raising: a UnicodeDecodeError carries the bytes.
@@ -156,6 +158,11 @@ def _within(path: Path, files: tuple[Path, ...]) -> bool:
 
 def _unreadable(reference: Reference, problem: str, remedy: str = "") -> SyncError:
     return FixError(Reason.REFERENCE_UNREADABLE, str(reference), problem, remedy)
+
+
+def _empty(reference: Reference) -> SyncError:
+    # More often a mount or a variable that came out empty than a password that is meant to be.
+    return _unreadable(reference, "is empty", 'where that is meant, write "" in the definition')
 
 
 def _refused(reference: Reference, setting: str) -> SyncError:

@@ -62,7 +62,7 @@ def prepare(
     blocked = {layout.home(item): error for item, error in {**resolution.blocked, **unholdable}.items()}
     if unholdable:
         kept = {item: one for item, one in resolution.resolved.items() if item not in unholdable}
-        resolution = replace(resolution, resolved=kept)
+        resolution = replace(resolution, resolved=kept, blocked={**resolution.blocked, **unholdable})
 
     if scope.verify:
         observed = target.observe(None, seal)

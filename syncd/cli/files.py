@@ -80,7 +80,9 @@ def apply(
     if found or not there:
         ask.confirm(f"Apply {len(found)} changes to workspace {read.workspace}?", yes=yes)
         # Against what was shown: what another made meanwhile is a conflict, and isn't lost.
-        after = workspaces.save(registry, before, after, who=who(), now=now(), why=f"apply {path.name}")
+        # Nobody looked at what --prune --yes removes: at the targets the guard does.
+        asked, why = not (prune and yes), f"apply {path.name}"
+        after = workspaces.save(registry, before, after, who=who(), now=now(), why=why, asked=asked)
     show.made(found, warned, after.revision, output)
 
 

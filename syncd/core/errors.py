@@ -36,6 +36,7 @@ class Reason(str, Enum):
     ACCESS_DENIED = "AccessDenied"
     REFUSED = "Refused"
     UNAVAILABLE = "Unavailable"
+    NOT_SYNCED_YET = "NotSyncedYet"
     CONFLICT = "Conflict"
     BUSY = "Busy"
     INTERNAL = "InternalError"

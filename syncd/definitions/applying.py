@@ -35,6 +35,14 @@ class Definitions:
         """
         current = current or Workspace(self.workspace)
         findings: list[Finding] = []
+        if prune and not self.definitions and not self.deployments and (current.definitions or current.deployments):
+            findings.append(
+                Finding(
+                    ("workspace",),
+                    "nothing is defined here, and --prune would remove everything",
+                    "`syncd workspace delete` removes a workspace",
+                )
+            )
         stay = (
             {} if prune else {key: one for key, one in current.definitions.items() if key.owner not in self.deployments}
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import re
 import stat
@@ -43,7 +44,9 @@ def text(file: pathlib.Path) -> str | Problem:
     """The text of a file in UTF-8, with or without its mark, or why it isn't taken."""
     name = str(file)
     try:
-        with file.open("rb") as stream:
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                return Problem(Location(name), (), "is no regular file")
             data = stream.read(LIMIT + 1)
     except OSError as error:
         return _unreadable(file, error)

@@ -198,8 +198,8 @@ class _Look:
             self.views |= airflow_files.views(place.object, file.content, entry, self._seal)
         else:
             mark, self.views[place] = self._document(place, item, file.content)
-        if not file.readable(self._target.gid):
-            # A difference like any other, so that a group that is named later gets its files.
+        if not file.kept_from(self._target.gid):
+            # A difference like any other: a group that is named later gets its files, and what was opened is closed.
             self.views[place] = {**self.views[place], ("mode",): f'"{file.mode & 0o777:04o}"'}
         self.stamps[place.object] = Stamp(mark, self._version(file.content))
 
@@ -273,7 +273,7 @@ class _Writer:
         return self._put(name, content, file, lasting=True)
 
     def _put(self, name: str, content: bytes, old: File | None, *, lasting: bool = False) -> Stamp:
-        if old is None or old.content != content or not old.readable(self._target.gid):
+        if old is None or old.content != content or not old.kept_from(self._target.gid):
             self._folder.replace(name, content, lasting=lasting)
         return Stamp(self._mark, self._version(content))
 

@@ -35,9 +35,9 @@ class File:
     mode: int
     gid: int
 
-    def readable(self, gid: int | None) -> bool:
-        """Can this group read it? Nobody asks where there is no group."""
-        return gid is None or bool(self.mode & 0o004) or (self.gid == gid and bool(self.mode & 0o040))
+    def kept_from(self, gid: int | None) -> bool:
+        """Can its owner and this group read it, and nobody else? None: its owner alone."""
+        return stat.S_IMODE(self.mode) == _mode(gid) and gid in (None, self.gid)
 
 
 @contextmanager
@@ -202,7 +202,7 @@ class Folder:
             try:
                 if self._gid is not None:
                     os.fchown(handle, -1, self._gid)
-                os.fchmod(handle, 0o600 if self._gid is None else 0o640)
+                os.fchmod(handle, _mode(self._gid))
                 _write_all(handle, content)
                 if lasting:
                     os.fsync(handle)
@@ -269,6 +269,10 @@ class Folder:
             pass
         except IsADirectoryError:
             os.rmdir(_TEMPORARY, dir_fd=self._handle)
+
+
+def _mode(gid: int | None) -> int:
+    return 0o600 if gid is None else 0o640
 
 
 def _write_all(handle: int, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,14 @@ def test_apply_removes_it_with_prune(syncd: Syncd, folder: Path) -> None:
     (folder / "less.yaml").write_text(DEFINITIONS.partition("variables:")[0])
 
     assert ("variable region", "", "defined", None) in syncd.edits("apply", "-f", "less.yaml", "--prune", "--yes")
+
+
+def test_what_prune_removed_without_being_asked_about_is_held_by_the_guard(syncd: Syncd, folder: Path) -> None:
+    syncd.ok("sync", "-t", "files")
+    (folder / "less.yaml").write_text(re.sub(r"(?ms)^(connections|variables):.*", "", DEFINITIONS))
+    syncd.ok("apply", "-f", "less.yaml", "--prune", "--yes")
+
+    assert syncd("sync", "-t", "files").code == 3
 
 
 def test_apply_of_the_same_changes_nothing(syncd: Syncd, folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,11 +12,11 @@ from hypothesis import given
 
 from syncd.core import ids
 from syncd.core.documents import NAMEPLATE, Place, encode
-from syncd.core.errors import FixError, Reason
+from syncd.core.errors import FixError, Reason, WaitError
 from syncd.core.layouts.layered import Layered, nameplate_document
 from syncd.core.layouts.lookup import Address, Found, Nameplate, count, home, lookup, nameplate, read
 from syncd.core.merge import LAYERS, Layer
-from syncd.core.model import KINDS, Item, Workspace
+from syncd.core.model import KINDS, Definition, Deployment, Item, Key, Scope, Workspace
 from tests import strategies as some
 from tests.core.memory import MARK, MemoryTarget, sync
 
@@ -66,12 +67,48 @@ def test_a_reader_finds_what_is_linked_and_is_told_what_is_not(workspace: Worksp
         for item in some.ITEMS:
             if item.deployment == deployment:
                 for source in (shelf(target), mounted(target, deployment)):
+                    if item in one.resolution.blocked:
+                        with pytest.raises(WaitError, match="could not be synced yet"):
+                            lookup(source.get, address(deployment), item.kind, item.id)
+                        continue
                     envelope = lookup(source.get, address(deployment), item.kind, item.id)
                     assert (envelope is not None) == (item in one.resolution.resolved)
                     if envelope is not None:
                         found = read(envelope, "x")
                         assert found.layers == one.resolution.resolved[item].layers
                         assert found.secret == one.resolution.resolved[item].secret
+
+
+@pytest.mark.parametrize("change", ["still blocked", "and others change"])
+def test_what_could_be_synced_once_is_found_though_it_is_blocked_now(change: str) -> None:
+    key, other = Key("connection", "warehouse"), Key("connection", "other")
+    here = Workspace("analytics", ("dev",), {"etl-dev": Deployment("etl-dev", "dev", ("files",))})
+    fine = Definition(key, {"conn_type": "http"}, links={"etl-dev": {}})
+    blocked = replace(fine, links={"etl-dev": {"conn_type": None}})
+    target = MemoryTarget(LAYOUT)
+    sync(replace(here, definitions={key: fine}), target)
+    sync(replace(here, definitions={key: blocked}), target)
+    if change == "and others change":
+        sync(replace(here, definitions={key: blocked, other: replace(fine, key=other)}), target)
+    assert lookup(shelf(target).get, address(), "connection", "warehouse") is not None
+
+
+def test_what_never_could_be_synced_is_told_from_what_is_not_linked_until_it_can() -> None:
+    key, other = Key("connection", "Warehouse"), Key("connection", "other")
+    here = Workspace("analytics", ("dev",), {"etl-dev": Deployment("etl-dev", "dev", ("files",))})
+    fine = Definition(key, {"conn_type": "http"}, links={"etl-dev": {}})
+    blocked = replace(fine, links={"etl-dev": {"conn_type": None}})
+    target = MemoryTarget(LAYOUT)
+    sync(replace(here, definitions={key: blocked}), target)
+    only_other = Scope("files", frozenset({Item("etl-dev", "connection", "other")}), frozenset({"etl-dev"}))
+    sync(replace(here, definitions={key: blocked, other: replace(fine, key=other)}), target, scope=only_other)
+    for source in (shelf(target), mounted(target, "etl-dev")):
+        assert lookup(source.get, address(), "connection", "other") is not None
+        assert lookup(source.get, address(), "connection", "nonesuch") is None
+        with pytest.raises(WaitError, match="is linked to this deployment, and could not be synced yet"):
+            lookup(source.get, address(), "connection", "Warehouse")
+    sync(replace(here, definitions={key: fine}), target)
+    assert lookup(shelf(target).get, address(), "connection", "Warehouse") is not None
 
 
 @given(some.workspaces())

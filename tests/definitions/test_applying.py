@@ -72,6 +72,11 @@ def test_prune_removes_whole_definitions_and_deployments_that_no_file_names() ->
     assert after.definitions.keys() == {A}
 
 
+def test_prune_by_files_that_define_nothing_is_refused() -> None:
+    assert subjects("workspace: w", CURRENT, prune=True) == ["a.yaml:1:1 workspace"]
+    assert applied("workspace: w", prune=True) == applied("workspace: w")
+
+
 def test_prune_does_not_quietly_drop_a_link_that_a_file_names() -> None:
     """Otherwise the same files, applied once more, would be refused."""
     text = "workspace: w\nconnections: {a: {conn_type: http, links: {d: {}}, exclude: [e]}}"

@@ -101,15 +101,20 @@ def test_a_pipe_in_a_folder_is_refused_and_never_waited_for() -> None:
     assert (error.subject, error.problem) == ("d/b.yaml", "is no regular file")
 
 
+def test_a_pipe_is_refused_and_not_waited_for() -> None:
+    os.mkfifo("pipe.yaml")
+    assert [str(error) for error in problems(pathlib.Path("pipe.yaml"))] == ["pipe.yaml: is no regular file"]
+
+
 def test_what_cannot_be_opened_is_an_error_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     # Permissions don't bind root, under which containers run their tests.
-    def refuse(self: pathlib.Path, *_: object, **__: object) -> None:
-        raise PermissionError(13, "Permission denied", str(self))
+    def refuse(path: object, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
 
     say("d/a.yaml", "a")
     pathlib.Path("d/e").mkdir()
     with monkeypatch.context() as patched:
-        patched.setattr(pathlib.Path, "open", refuse)
+        patched.setattr(os, "open", refuse)
         assert [str(error) for error in problems(pathlib.Path("d"))] == ["d/a.yaml: can't be read: Permission denied"]
     with monkeypatch.context() as patched:
         patched.setattr(pathlib.Path, "iterdir", refuse)

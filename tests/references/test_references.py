@@ -91,9 +91,15 @@ def test_whether_a_name_is_set_is_not_told_where_it_is_refused() -> None:
     assert str(env("HOME", {}, "A")) == str(env("HOME", {"HOME": "/root"}, "A"))
 
 
-@pytest.mark.parametrize("text", ["", " ", "a\n", "a\r\n", "\n", "é🔑", "a=b", "${HOME}"])
+@pytest.mark.parametrize("text", [" ", "a\n", "a\r\n", "\n", "é🔑", "a=b", "${HOME}"])
 def test_a_value_of_the_environment_is_taken_as_it_is(text: str) -> None:
     assert env("A", {"A": text}, "A") == text
+
+
+def test_what_came_out_empty_is_an_error(secrets: Path) -> None:
+    for found in (env("A", {"A": ""}, "A"), *(content(secrets, data) for data in (b"", b"\n", b"\r\n"))):
+        assert refusal(found) is UNREADABLE
+        assert "is empty" in str(found)
 
 
 @pytest.mark.parametrize("text", [os.fsdecode(b"caf\xe9"), "\ud800"])
@@ -212,9 +218,6 @@ def test_a_file_that_this_user_must_not_read_is_told_from_one_that_is_missing(se
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (b"", ""),
-        (b"\n", ""),
-        (b"\r\n", ""),
         (b"a", "a"),
         (b"a\n", "a"),
         (b"a\r\n", "a"),

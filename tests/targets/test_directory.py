@@ -156,6 +156,21 @@ def test_a_file_that_is_replaced_is_closed_again(target: DirectoryTarget) -> Non
     assert stat.S_IMODE(warehouse(target).stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("mode", [0o644, 0o660, 0o700])
+def test_a_file_that_somebody_opened_is_closed_again_in_one_pass(target: DirectoryTarget, mode: int) -> None:
+    push(BOTH_KINDS, target)
+    warehouse(target).chmod(mode)
+    push(BOTH_KINDS, target)
+    assert stat.S_IMODE(warehouse(target).stat().st_mode) == 0o600
+
+
+@as_root
+def test_a_group_that_is_taken_away_reads_no_more_in_one_pass(target: DirectoryTarget) -> None:
+    push(BOTH_KINDS, replace(target, gid=STRANGER))
+    push(BOTH_KINDS, target)
+    assert {mode for folder, mode, _ in modes(target) if not folder} == {0o600}
+
+
 @as_root
 def test_a_group_that_is_named_later_gets_what_is_there_in_one_pass(target: DirectoryTarget) -> None:
     push(BOTH_KINDS, target)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -84,8 +85,25 @@ class Layered:
                 if deployment in moved
                 else _revision(observed.views.get(place), resolution.revision)
             )
-            goal[place] = nameplate_document(resolution.workspace, deployment, len(items), since)
+            awaits = self._awaited(resolution, deployment, observed)
+            goal[place] = nameplate_document(resolution.workspace, deployment, len(items), since, awaits)
         return goal
+
+    def _awaited(self, resolution: Resolution, deployment: str, observed: Observed) -> list[str]:
+        """Of the linked items, those that can't be had and never could: a miss of theirs doesn't mean "not linked"."""
+        start = len(folder(self.prefix, deployment)) + 1
+        told = _awaits(observed.views.get(self.nameplate(deployment)))
+        found = []
+        for item in resolution.linked[deployment]:
+            place = self.home(item)
+            name = place.object[start:]
+            if item in resolution.blocked:
+                missing = place not in observed.views and observed.unread_at(place.object) is None
+            else:
+                missing = name in told and item not in resolution.resolved
+            if missing:
+                found.append(name)
+        return sorted(found)
 
     def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
         return goal
@@ -125,14 +143,30 @@ def layered_document(one: Resolved) -> Document:
     )
 
 
-def nameplate_document(workspace: str, deployment: str, count: int, revision: int) -> Document:
-    """What tells a reader that it looks at the right place, and so that a miss means "not linked"."""
-    return Document({"workspace": workspace, "deployment": deployment, "count": count, "revision": revision})
+def nameplate_document(
+    workspace: str, deployment: str, count: int, revision: int, awaits: Sequence[str] = ()
+) -> Document:
+    """What tells a reader that it looks at the right place, and so that a miss means "not linked".
+
+    `awaits` are the documents below the deployment that are linked, and couldn't be written yet.
+    """
+    content = {"workspace": workspace, "deployment": deployment, "count": count, "revision": revision}
+    return Document({**content, "awaits": awaits} if awaits else content)
 
 
 def _revision(nameplate: View | None, otherwise: int) -> int:
     written = (nameplate or {}).get(("revision",), "")
     return int(written) if written.isdecimal() else otherwise
+
+
+def _awaits(nameplate: View | None) -> Collection[str]:
+    written = json.loads((nameplate or {}).get(("awaits",), "[]"))
+    return frozenset(written) if is_awaits(written) else ()
+
+
+def is_awaits(value: object) -> bool:
+    """Is it a nameplate's list of what is linked, and couldn't be written yet?"""
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def written_document(item: Item | None, content: Mapping[str, Any]) -> Document:
@@ -141,6 +175,8 @@ def written_document(item: Item | None, content: Mapping[str, Any]) -> Document:
     layers, secrets = content.get("layers"), content.get("secrets")
     if item is None:
         known = {name for name in _NAMEPLATE if isinstance(content.get(name), (str, int))}
+        if is_awaits(content.get("awaits")):
+            known.add("awaits")
         return Document(content, _all_but(known, content))
     if not isinstance(layers, Mapping) or not all(isinstance(fields, Mapping) for fields in layers.values()):
         return Document(content, _all_but((), content))

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from syncd.core import ids
 from syncd.core.documents import NAMEPLATE, Place, decode
-from syncd.core.errors import FixError, Reason
-from syncd.core.layouts.layered import Layered, folder
+from syncd.core.errors import FixError, Reason, WaitError
+from syncd.core.layouts.layered import Layered, folder, is_awaits
 from syncd.core.merge import LAYERS, Layer
 from syncd.core.model import KINDS, Item, Path
 
@@ -39,6 +39,7 @@ class Nameplate:
     flat: bool
     count: int
     revision: int
+    awaits: frozenset[str] = frozenset()
 
 
 class Found(NamedTuple):
@@ -76,8 +77,17 @@ def home(address: Address, plate: Nameplate, kind: str, id_: str) -> Place:
 def lookup(get: Get, address: Address, kind: str, id_: str) -> Mapping[str, Any] | None:
     """The envelope that lies for an id; None where it is truly not linked. Raises SyncError for anything else."""
     plate = nameplate(get, address)
-    # An id that no definition can have would lead anywhere: the empty one to the folder itself.
-    return get(home(address, plate, kind, id_)) if KINDS[kind].valid_id(id_) else None
+    if not KINDS[kind].valid_id(id_):  # it would lead anywhere: the empty one to the folder itself
+        return None
+    found = get(home(address, plate, kind, id_))
+    if found is None and plate.awaits and f"{KINDS[kind].plural}/{ids.encode(id_)}" in plate.awaits:
+        raise WaitError(
+            Reason.NOT_SYNCED_YET,
+            f"{kind} {id_}",
+            "is linked to this deployment, and could not be synced yet",
+            "`syncd status` says why",
+        )
+    return found
 
 
 def count(names: Names, address: Address, plate: Nameplate) -> int:
@@ -120,7 +130,10 @@ def _checked(envelope: Mapping[str, Any], place: Place, flat: bool, address: Add
     count, revision = content.get("count"), content.get("revision")
     if type(count) is not int or type(revision) is not int:
         raise _malformed(str(place), "count and revision")
-    return Nameplate(place, flat, count, revision)
+    awaits = content.get("awaits", [])
+    if not is_awaits(awaits):
+        raise _malformed(str(place), "awaits")
+    return Nameplate(place, flat, count, revision, frozenset(awaits))
 
 
 def _is_path(path: object) -> bool:
