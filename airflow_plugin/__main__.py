@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = report([(kind, id_) for kind, id_ in items if id_ is not None])
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # a worker's locale may be C
-    print(json.dumps(found, indent=2) if asked.output == "json" else as_text(found))  # noqa: T201
+    print(json.dumps(found, indent=2) if asked.output == "json" else as_text(found))  # noqa: T201  a command's answer
     return 0 if found["ok"] else 1
 
 

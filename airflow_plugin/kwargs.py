@@ -78,9 +78,11 @@ def _object(value: Any, name: str, found: list[FixError]) -> Mapping[str, Any]:
     # AIRFLOW__SECRETS__BACKEND_KWARG__LOCAL and the like (Airflow 3.2) arrive as text.
     if isinstance(value, str):
         try:
-            value = json.loads(value or "{}")
+            value = json.loads(value or "null")
         except ValueError:
-            value = None
+            value = ()
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         found.append(_problem(name, "is no JSON object"))
         return {}

@@ -59,7 +59,7 @@ def _look(found: dict[str, Any], items: Iterable[tuple[str, str]]) -> None:
     for kind, id_ in items:
         item: dict[str, Any] = {"kind": kind, "id": id_, "linked": False}
         found["items"].append(item)
-        _tell(found, lambda item=item: _describe(lookup, item))  # type: ignore[misc]
+        _tell(found, lambda item=item: _describe(lookup, item))  # type: ignore[misc]  # mypy can't infer a lambda with a default
 
 
 def _follow(found: dict[str, Any], lookup: Lookup) -> None:

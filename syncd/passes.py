@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from syncd.core.documents import Mark
-from syncd.core.errors import FixError, Reason, SyncError
+from syncd.core.errors import FixError, Reason, SyncError, origin
 from syncd.core.model import Workspace
 from syncd.core.outcome import Outcome
 from syncd.core.ports import Read, Target
-from syncd.installation import Installation
+from syncd.installation import SETTINGS, Installation
 from syncd.registry import record, status, workspaces
 from syncd.registry.database import Registry
 from syncd.registry.lease import Lease, lease
@@ -88,14 +88,9 @@ def targets(registry: Registry, workspace: Workspace) -> tuple[str, ...]:
     return tuple(sorted(named.union(record.targets(registry, workspace.name))))
 
 
-def opened(
-    installation: Installation, overlaps: Mapping[tuple[str, str], FixError], workspace: str, name: str
-) -> Target:
-    """A target that may be looked at and written to. Raises SyncError, too where it would write where another does."""
-    overlap = overlaps.get((name, workspace))
-    if overlap is not None:
-        raise overlap
-    return installation.target(name, workspace)
+def opened(installation: Installation, registry: Registry, workspace: str, name: str) -> Target:
+    """A target that may be looked at. Raises SyncError, too where it would write where another target does."""
+    return _opened(_shared(installation, registry, workspace, verify=True), name)
 
 
 def _shared(installation: Installation, registry: Registry, workspace: str, verify: bool) -> _Shared:
@@ -147,8 +142,8 @@ def _unexpected(name: str, error: Exception) -> SyncError:
     return FixError(
         Reason.INTERNAL,
         f"target {name}",
-        f"a mistake of syncd's own ({type(error).__name__})",
-        "report it with the log",
+        f"a mistake of syncd's own ({type(error).__name__}) at {origin(error)}",
+        "please report it",
     )
 
 
@@ -166,7 +161,14 @@ def _prepared(shared: _Shared, target: Target, kept: Record, accept: str) -> Pre
 
 
 def _opened(shared: _Shared, name: str) -> Target:
-    return opened(shared.installation, shared.overlaps, shared.workspace.name, name)
+    overlap = shared.overlaps.get((name, shared.workspace.name))
+    if overlap is not None:
+        raise overlap
+    there = shared.installation.targets
+    if name not in there and name not in targets(shared.registry, shared.workspace):
+        problem = f"isn't in {shared.installation.home / SETTINGS}"
+        raise FixError(Reason.NOT_FOUND, f"target {name}", problem, f"it has {', '.join(sorted(there)) or 'none'}")
+    return shared.installation.target(name, shared.workspace.name)
 
 
 def _mark(shared: _Shared, target: str) -> Mark:

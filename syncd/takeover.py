@@ -9,7 +9,6 @@ from syncd.core.documents import Mark
 from syncd.core.errors import Reason
 from syncd.core.ports import Standing
 from syncd.installation import Installation
-from syncd.registry import workspaces
 from syncd.registry.database import Registry
 from syncd.registry.record import Record
 
@@ -17,7 +16,7 @@ from syncd.registry.record import Record
 def standing(installation: Installation, registry: Registry, workspace: str, name: str) -> Standing:
     """Where a target stands by its settings, and the latest revision of ours that lies there, 0 where none does."""
     mine = _mine(registry, workspace, name)
-    target = passes.opened(installation, installation.overlaps(workspaces.names(registry)), workspace, name)
+    target = passes.opened(installation, registry, workspace, name)
     stamps = target.observe(None, registry.seal).stamps.values()
     ours = (stamp.mark.revision for stamp in stamps if stamp.mark and mine.same_owner(stamp.mark))
     return Standing(target.where, max(ours, default=0))

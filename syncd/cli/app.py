@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import traceback
 from collections.abc import Callable, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -30,7 +28,7 @@ from syncd.cli import (
     workspaces,
 )
 from syncd.cli.options import epilog, examples
-from syncd.core.errors import FixError, Problems, Reason, SyncError
+from syncd.core.errors import FixError, Problems, Reason, SyncError, origin
 from syncd.core.model import KINDS
 
 INTERRUPTED = 130
@@ -50,6 +48,7 @@ app = typer.Typer(
         "Exit codes:\n"
         "  0 done  1 something failed  2 wrong usage\n"
         "  3 deletes are held back, and nothing failed  10 changes are pending\n"
+        "  130 interrupted\n"
         "  of these plan tells with --detailed-exitcode alone, sync of 3 always",
     ),
     no_args_is_help=True,
@@ -151,7 +150,7 @@ def _wants_json(arguments: Sequence[str]) -> bool:
 def _unforeseen(error: Exception) -> SyncError:
     if isinstance(error, ImportError) and (error.name or "").partition(".")[0] not in ("airflow_plugin", "syncd"):
         return FixError(Reason.INVALID_SETTINGS, "syncd", "can't run with what is installed here", INSTALL)
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{Path(last.filename).name}:{last.lineno}"
     why = f" ({os.strerror(error.errno)})" if isinstance(error, OSError) and error.errno else ""
-    return FixError(Reason.INTERNAL, "syncd", f"failed with {type(error).__name__}{why} at {where}", "please report it")
+    return FixError(
+        Reason.INTERNAL, "syncd", f"failed with {type(error).__name__}{why} at {origin(error)}", "please report it"
+    )

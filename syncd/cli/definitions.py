@@ -122,7 +122,11 @@ def show_(
     parts += [(f"link {name}", fields) for name, fields in definition.links.items()]
     show.table(
         ("layer", "field", "value"),
-        ((layer, dotted(one.path), displayed(one)) for layer, fields in parts for one in _shown(definition, fields)),
+        (
+            (layer, dotted(one.path), show.cut(displayed(one)))
+            for layer, fields in parts
+            for one in _shown(definition, fields)
+        ),
         title=str(definition.key),
         none="sets no field",
     )
@@ -308,7 +312,9 @@ def _shown(definition: Definition, fields: Fields) -> list[Shown]:
 
 
 def _brief(definition: Definition, field: str) -> str | None:
-    return next((displayed(one) for one in _shown(definition, definition.fields) if one.path == (field,)), None)
+    return next(
+        (show.cut(displayed(one)) for one in _shown(definition, definition.fields) if one.path == (field,)), None
+    )
 
 
 def _document(workspace: Workspace, definition: Definition) -> dict[str, object]:

@@ -18,6 +18,7 @@ from syncd.cli.options import (
     kind_of,
 )
 from syncd.cli.session import start
+from syncd.core import changes
 from syncd.core.errors import FixError, Reason
 from syncd.core.explain import Explanation, displayed
 from syncd.core.explain import explain as explained
@@ -68,7 +69,7 @@ def _tree(found: Explanation) -> Tree:
     tree = Tree(show.line((item.id, "bold"), " for ", (item.deployment, "bold"), f" ({found.source} {item.kind})"))
     order = list(KINDS[item.kind].fields)
     rows = [
-        (show.clean(dotted(one.path)), show.clean(displayed(one)), one.layer)
+        (show.clean(dotted(one.path)), show.clean(show.cut(displayed(one))), one.layer)
         for one in sorted(found.fields, key=lambda one: (order.index(one.path[0]), one.path))
     ]
     first = max((len(name) for name, _, _ in rows), default=0)
@@ -80,10 +81,9 @@ def _tree(found: Explanation) -> Tree:
 
 def _not_linked(here: Workspace, item: Item) -> FixError:
     definition = find.definition(here, Key(item.kind, item.id))
-    variable = item.kind == "variable"
     if item.deployment in definition.exclude:
-        remedy = find.call("exclude", item.deployment, item.id, "--off", variable=variable)
+        remedy = changes.command("exclude", item.deployment, item.id, "--off", kind=item.kind)
         return FixError(Reason.NOT_FOUND, str(item), "is excluded", remedy)
     return FixError(
-        Reason.NOT_FOUND, str(item), "isn't linked", find.call("link", item.deployment, item.id, variable=variable)
+        Reason.NOT_FOUND, str(item), "isn't linked", changes.command("link", item.deployment, item.id, kind=item.kind)
     )

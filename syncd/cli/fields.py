@@ -6,8 +6,9 @@ import json
 import math
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
+from functools import partial
 from pathlib import Path as File
 from typing import Any, NamedTuple
 
@@ -189,7 +190,8 @@ def _read(kind: str, path: Path, content: bytes) -> Any:
     if KINDS[kind].fields[path[0]] != "object":
         return _plain(kind, path, text)
     try:
-        value = _json(path, text)
+        # A text that is a number stays one, whatever JSON can hold.
+        value = _json(path, text) if text.lstrip().startswith(("{", "[")) else None
     except ValueError:
         value = None
     if len(path) == 1 and not isinstance(value, dict):
@@ -218,7 +220,13 @@ def _json(path: Path, text: str) -> Any:
     """Raises ValueError for what isn't JSON, WrongUsage for what no `extra` can hold."""
     too_deep = WrongUsage(f"{dotted(path)} is nested deeper than {DEEPEST}")
     try:
-        value = json.loads(text, object_pairs_hook=_object, parse_float=_finite, parse_constant=_refuse)
+        value = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_float=partial(_number, path, float),
+            parse_int=partial(_number, path, int),
+            parse_constant=_refuse,
+        )
     except RecursionError:
         raise too_deep from None
     level = [value]
@@ -240,11 +248,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isfinite(number):
-        return number
-    raise ValueError
+def _number(path: Path, convert: Callable[[str], Any], text: str) -> Any:
+    try:
+        number = convert(text)
+    except ValueError:  # Python reads no whole number of more than 4300 digits
+        number = math.inf
+    if isinstance(number, float) and not math.isfinite(number):
+        raise WrongUsage(f"{dotted(path)}: a number that JSON can't hold: a text needs double quotes")
+    return number
 
 
 def _refuse(_constant: str) -> Any:

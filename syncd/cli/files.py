@@ -46,7 +46,8 @@ def init(output: OutputOption = Output.TABLE) -> None:
         return
     settings = here.home / installation.SETTINGS
     show.table(("what", "where"), [("settings", settings), ("registry", registry.path), ("keys", registry.keys.source)])
-    show.say("Next: name a target in syncd.toml, then `syncd apply -f definitions.yaml`.")
+    first = "" if here.targets else f"name a target in {installation.SETTINGS}, then "
+    show.say(f"Next: {first}`syncd apply -f definitions.yaml`.")
 
 
 def apply(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from syncd.cli.usage import suggestion
 from syncd.core import changes
 from syncd.core.errors import FixError, Reason
@@ -31,14 +29,13 @@ def environment(here: Workspace, name: str) -> str:
     """An environment's name. Raises FixError with what was probably meant."""
     if name in here.environments:
         return name
-    there = f"it has {', '.join(here.environments)}" if here.environments else call("environment", "create", name)
+    there = (
+        f"it has {', '.join(here.environments)}"
+        if here.environments
+        else changes.command("environment", "create", name)
+    )
     meant = suggestion(name, here.environments) or there
     raise FixError(Reason.NOT_FOUND, f"environment {name}", f"isn't in workspace {here.name}", meant)
-
-
-def call(*words: str, variable: bool = False) -> str:
-    """A command as a person can type it."""
-    return f"`syncd {shlex.join(words)}{' --variable' if variable else ''}`"
 
 
 def _meant(here: Workspace, key: Key) -> str:
@@ -52,4 +49,4 @@ def _meant(here: Workspace, key: Key) -> str:
         other = elsewhere[0].kind
         return f"there is a {other} of this id: `syncd {other} …`" + (", or --variable" if other == "variable" else "")
     ids = {one.id for one in here.definitions if one.kind == key.kind and one.owner in ("", key.owner)}
-    return suggestion(key.id, sorted(ids)) or f"{call(key.kind, 'list')} shows what is"
+    return suggestion(key.id, sorted(ids)) or f"{changes.command(key.kind, 'list')} shows what is"

@@ -33,6 +33,8 @@ FAILED: Part = ("✗ ", "red")
 _WIDEST = 40
 """Columns of a field's name, beyond which its value isn't aligned with the others."""
 _FEW = 4
+_LONGEST = 200
+"""Characters of a value."""
 
 
 class Line(NamedTuple):
@@ -52,6 +54,11 @@ def as_json(document: Mapping[str, Any]) -> None:
 def clean(text: object) -> str:
     """Text for a terminal: a control character is shown as its escape, and moves nothing."""
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(text))
+
+
+def cut(value: str) -> str:
+    """A value as people can look over it; in JSON output it is whole."""
+    return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
 
 
 def line(*parts: Part) -> Text:
@@ -121,8 +128,8 @@ def sign(before: object, after: object) -> str:
 
 def _move(one: Line) -> str:
     if one.before is None or one.after is None:
-        return (one.after if one.before is None else one.before) or ""
-    return one.before if one.before == one.after else f"{one.before} → {one.after}"
+        return cut((one.after if one.before is None else one.before) or "")
+    return cut(one.before) if one.before == one.after else f"{cut(one.before)} → {cut(one.after)}"
 
 
 def errors(found: Iterable[SyncError], *, where: str = "") -> None:

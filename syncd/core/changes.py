@@ -5,12 +5,13 @@ Each raises FixError where the workspace hasn't what the change is about. What t
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from syncd.core.errors import FixError, Reason
-from syncd.core.model import Definition, Deployment, Fields, Key, Path, Workspace, dotted
+from syncd.core.model import KINDS, Definition, Deployment, Fields, Key, Path, Workspace, dotted
 
 Values = Mapping[Path, Any]
 """Leaves to set: a value, a Reference, or None to unset what the layers below give."""
@@ -45,7 +46,11 @@ def link(workspace: Workspace, key: Key, deployment: str, values: Values, *, sec
     one = find_definition(workspace, key)
     find_deployment(workspace, deployment)
     if deployment in one.exclude:
-        raise _refused(str(key), f"excludes {deployment}", f"`syncd exclude {deployment} {key.id} --off` first")
+        raise _refused(
+            str(key),
+            f"excludes {deployment}",
+            f"{command('exclude', deployment, key.id, '--off', kind=key.kind)} first",
+        )
     links = {**one.links, deployment: put(one.links.get(deployment, {}), values)}
     return _with(workspace, replace(one, links=links, secret_fields=one.secret_fields.union(secret)))
 
@@ -57,7 +62,9 @@ def unlink(workspace: Workspace, key: Key, deployment: str) -> Workspace:
     if deployment not in one.links:
         if one.reaches(deployment):
             raise _refused(
-                str(key), f"is linked to {deployment} by link_all alone", f"`syncd exclude {deployment} {key.id}`"
+                str(key),
+                f"is linked to {deployment} by link_all alone",
+                command("exclude", deployment, key.id, kind=key.kind),
             )
         raise _missing(str(key), f"isn't linked to {deployment}", "")
     return _with(workspace, replace(one, links=_without(one.links, deployment)))
@@ -73,7 +80,11 @@ def exclude(workspace: Workspace, key: Key, deployment: str, *, on: bool) -> Wor
     one = find_definition(workspace, key)
     find_deployment(workspace, deployment)
     if on and deployment in one.links:
-        raise _refused(str(key), f"is linked to {deployment} explicitly", f"`syncd unlink {deployment} {key.id}` first")
+        raise _refused(
+            str(key),
+            f"is linked to {deployment} explicitly",
+            f"{command('unlink', deployment, key.id, kind=key.kind)} first",
+        )
     if not on and deployment not in one.exclude:
         raise _missing(str(key), f"doesn't exclude {deployment}", "")
     names = one.exclude | {deployment} if on else one.exclude - {deployment}
@@ -106,7 +117,9 @@ def override(
         return _with(workspace, replace(one, environments=patches, secret_fields=secret_fields))
     find_deployment(workspace, deployment)
     if not one.reaches(deployment):
-        raise _missing(str(key), f"isn't linked to {deployment}", f"`syncd link {deployment} {key.id}` first")
+        raise _missing(
+            str(key), f"isn't linked to {deployment}", f"{command('link', deployment, key.id, kind=key.kind)} first"
+        )
     old = one.links.get(deployment, {})
     new = put(dropped(old, remove, f"{key!s}, link {deployment}"), values)
     links = {**one.links, deployment: new}
@@ -202,6 +215,12 @@ def dropped(fields: Fields, paths: Iterable[Path], subject: str) -> dict[str, An
     return result
 
 
+def command(*words: str, kind: str = "") -> str:
+    """A command as a person can type it; `kind` is that of an id among its words, where it takes any."""
+    option = KINDS[kind].option if kind else ""
+    return f"`syncd {shlex.join(words)}{option and f' {option}'}`"
+
+
 def _copy(fields: Fields) -> dict[str, Any]:
     return {name: _copy(value) if isinstance(value, Mapping) else value for name, value in fields.items()}
 
@@ -213,7 +232,7 @@ def _with(workspace: Workspace, definition: Definition) -> Workspace:
 def find_definition(workspace: Workspace, key: Key) -> Definition:
     """The definition of a key."""
     if key not in workspace.definitions:
-        raise _missing(str(key), f"isn't in workspace {workspace.name}", f"`syncd {key.kind} list` shows what is")
+        raise _missing(str(key), f"isn't in workspace {workspace.name}", f"{command(key.kind, 'list')} shows what is")
     return workspace.definitions[key]
 
 

@@ -10,8 +10,10 @@ A message names the subject, the problem and the way out, and never a value.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from enum import Enum
+from pathlib import Path
 
 
 class Reason(str, Enum):
@@ -78,3 +80,9 @@ class Problems(FixError):
 
     def __str__(self) -> str:
         return "\n".join(str(error) for error in self.errors)
+
+
+def origin(error: Exception) -> str:
+    """Where an error was raised, as file and line, for one whose message may hold a value."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(last.filename).name}:{last.lineno}"

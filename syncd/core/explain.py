@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,10 +82,30 @@ def shown(path: Path, value: object, layer: str, *, secret: bool) -> Shown:
 
 
 def displayed(one: Shown) -> str:
-    """A field's value as people see it: a secret's mask, and where it is read from."""
+    """A field's value as people see it: a secret's mask, and where it is read from.
+
+    A text is quoted where it could be taken for another value, or not be seen.
+    """
     if one.secret:
         return f"{MASK} from {one.reference}" if one.reference else MASK
-    return one.value if isinstance(one.value, str) and one.value else text(one.value)
+    if not isinstance(one.value, str) or not one.value:
+        return text(one.value)
+    # Only in an object may there be a number or a list in a text's place; a null may be anywhere.
+    ambiguous = _reads_typed(one.value) if one.path[1:] else one.value == "null"
+    return text(one.value) if ambiguous else one.value
+
+
+def _reads_typed(value: str) -> bool:
+    try:
+        json.loads(value, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _no_constant(name: str) -> None:
+    # NaN is a word, and JSON has none.
+    raise ValueError
 
 
 def moved(stack: Sequence[Layer], secret: frozenset[Path]) -> tuple[str, ...]:

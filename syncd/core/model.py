@@ -66,10 +66,14 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """A row: what a kind of definition is made of. Code asks the row and never branches on the name."""
+    """A row: what a kind of definition is made of. Code asks the row and never branches on the name.
+
+    `option` is what a command that takes an id of any kind is told for this one.
+    """
 
     name: str
     plural: str
+    option: str
     fields: Mapping[str, str]
     required: str
     secret: frozenset[str]
@@ -92,6 +96,7 @@ KINDS: Mapping[str, Kind] = {
     "connection": Kind(
         name="connection",
         plural="connections",
+        option="",
         fields={
             "conn_type": "text",
             "description": "text",
@@ -113,6 +118,7 @@ KINDS: Mapping[str, Kind] = {
     "variable": Kind(
         name="variable",
         plural="variables",
+        option="--variable",
         fields={"value": "text"},
         required="value",
         secret=frozenset(),

@@ -25,7 +25,6 @@ WRONG: dict[str, tuple[Any, str]] = {
     "a relative local path": ({"local_path": "local"}, "local_path: is no absolute path"),
     "an unknown source": ({"source": "etcd"}, "source: is no source of this release; known are directory"),
     "a list for local": ({"local": [SECRET]}, "local: is no JSON object"),
-    "null for local": ({"local": None}, "local: is no JSON object"),
     "text for local": ({"local": f"{{{SECRET}"}, "local: is no JSON object"),
     "an unknown kind": ({"local": {"pools": {}}}, "local.pools: isn't understood; known are connections, variables"),
     "a list of connections": ({"local": {"connections": [SECRET]}}, "local.connections: isn't understood"),
@@ -106,6 +105,14 @@ def test_what_airflow_cannot_read_is_told_as_nothing_set(text: str, configured: 
     ours = configuration.initialize_secrets_backends()[0]
 
     assert "backend_kwargs: nothing is set; Airflow takes JSON that it can't read for nothing at all" in told(ours)
+
+
+@pytest.mark.parametrize("null", [None, "null", ""])
+def test_null_for_an_object_is_as_if_it_were_left_out(backend: type[Any], shared: Shared, null: Any) -> None:
+    left_out = backend(**shared.kwargs()).get_conn_value("warehouse")
+
+    assert left_out is not None
+    assert backend(**shared.kwargs(local=null, next=null)).get_conn_value("warehouse") == left_out
 
 
 def test_texts_of_an_environment_are_read_as_json(backend: type[Any], shared: Shared) -> None:

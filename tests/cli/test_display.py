@@ -44,6 +44,25 @@ def test_an_id_is_shown_as_it_is_or_as_its_escape(syncd: Syncd, odd: str) -> Non
     shown(syncd("explain", "etl-dev", odd, "-o", "json"))
 
 
+def test_a_long_value_is_cut_for_people_and_whole_in_json(syncd: Syncd) -> None:
+    long = "ÿ" * 300
+    made = syncd.ok("variable", "create", "long", f"value={long}", "--link", "etl-dev")
+    changed = syncd.ok("variable", "update", "long", f"value={long[:-1]}w")
+    for result, values in (
+        (made, 1),
+        (changed, 2),
+        (syncd.ok("variable", "list"), 1),
+        (syncd.ok("variable", "show", "long"), 1),
+        (syncd.ok("explain", "etl-dev", "long", "--variable"), 1),
+        (syncd.ok("diff", "1"), 1),
+        (syncd.ok("plan", "-t", "files"), 1),
+    ):
+        text = shown(result)
+        assert text.count("…") == values
+        assert 198 * values <= text.count("ÿ") <= 199 * values  # with its quote or without
+    assert syncd.json("explain", "etl-dev", "long", "--variable")["fields"][0]["value"] == f"{long[:-1]}w"
+
+
 @pytest.mark.parametrize("odd", [one for one in ODD if one.isprintable()], ids=ascii)
 def test_a_variable_of_such_a_key(syncd: Syncd, odd: str) -> None:
     syncd.ok("variable", "create", odd, "value=x", "--link", "etl-dev")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,6 @@ def test_extra_is_json_where_it_is_written_so(syncd: Syncd) -> None:
         "extra.c=require",
         'extra.d="5"',
         'extra.e={"x": [1, "y"]}',
-        "extra.f=1e999",
         "extra.g=NaN",
         "extra.h=007",
         'extra."i.j"=dots',
@@ -68,7 +68,6 @@ def test_extra_is_json_where_it_is_written_so(syncd: Syncd) -> None:
         "extra.c": "require",
         "extra.d": "5",
         "extra.e.x": [1, "y"],
-        "extra.f": "1e999",
         "extra.g": "NaN",
         "extra.h": "007",
         'extra."i.j"': "dots",
@@ -95,6 +94,7 @@ def test_extra_as_a_whole_is_merged_into_what_is_there(syncd: Syncd) -> None:
         "extra.a={b",
         "extra.a=[1,",
         'extra={"a": NaN}',
+        'extra={"a": 1e999}',
         "extra.a=" + "[" * 30 + "]" * 30,
         "extra.a=" + '{"a":' * 5000 + "1" + "}" * 5000,
         "extra",
@@ -106,6 +106,18 @@ def test_extra_as_a_whole_is_merged_into_what_is_there(syncd: Syncd) -> None:
 )
 def test_what_extra_cant_be_is_wrong_usage(syncd: Syncd, given: str) -> None:
     assert syncd("connection", "create", "it", given).code == 2
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 5000, "[1e999]"])
+def test_a_number_that_json_cannot_hold_wants_quotes(syncd: Syncd, folder: Path, number: str) -> None:
+    """As in a file of definitions."""
+    (folder / "value").write_text(f'{{"a": {number}}}')
+    for given in (f"extra.a={number}", f'extra={{"a": {number}}}', "extra=@value", "extra.b=@value"):
+        result = syncd("connection", "create", "it", given)
+        assert result.code == 2
+        assert "a number that JSON can't hold: a text needs double quotes" in result.said
+
+    assert created(syncd, f"extra.a={json.dumps(number)}") == {"extra.a": number}
 
 
 def test_a_file(syncd: Syncd, folder: Path) -> None:

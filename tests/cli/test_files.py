@@ -25,6 +25,7 @@ def test_init_again_changes_nothing(syncd: Syncd) -> None:
     document = syncd.json("init")
 
     assert document["made"] == []
+    assert "Next: `syncd apply -f definitions.yaml`." in syncd.ok("init").out
     assert before == {name: (syncd.home / name).read_bytes() for name in before}
 
 

@@ -108,6 +108,17 @@ def test_a_target_that_isnt_there(syncd: Syncd) -> None:
 
         assert result.code == 1
         assert "target vault: isn't in" in result.said
+        assert "→ it has classic, files" in result.said
+
+
+def test_a_target_that_was_and_isnt_any_more_names_every_way_out(syncd: Syncd) -> None:
+    syncd.ok("sync")
+    settings = syncd.home / "syncd.toml"
+    settings.write_text(settings.read_text("utf-8").replace("[targets.files]", "[targets.folder]"), "utf-8")
+    result = syncd("plan", "-t", "files")
+
+    assert result.code == 1
+    assert "→ add [targets.files], or take it from its deployments; gone for good: `syncd target" in result.said
 
 
 def _lose_registry(syncd: Syncd) -> None:

@@ -155,6 +155,21 @@ def test_a_link_that_is_not_there_is_said_and_why() -> None:
     assert "`syncd exclude a warehouse`" in said
 
 
+def test_a_command_that_a_refusal_names_can_be_typed_as_it_stands() -> None:
+    key = Key("variable", "two words")
+    out = holding(Definition(key, {"value": "x"}, link_all=True, exclude=frozenset({"a"})))
+    linked = holding(Definition(key, {"value": "x"}, links={"a": {}}))
+    everywhere = holding(Definition(key, {"value": "x"}, link_all=True))
+    nowhere = holding(Definition(key, {"value": "x"}))
+    for call, command in (
+        (lambda: changes.link(out, key, "a", {}), "`syncd exclude a 'two words' --off --variable`"),
+        (lambda: changes.unlink(everywhere, key, "a"), "`syncd exclude a 'two words' --variable`"),
+        (lambda: changes.exclude(linked, key, "a", on=True), "`syncd unlink a 'two words' --variable`"),
+        (lambda: changes.override(nowhere, key, deployment="a", values={}), "`syncd link a 'two words' --variable`"),
+    ):
+        assert command in refusal(call)[1]
+
+
 def test_link_all_is_turned_on_and_off() -> None:
     on = changes.link_all(of(), KEY, on=True)
     assert changed(of(), on).link_all

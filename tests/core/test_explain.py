@@ -197,6 +197,30 @@ def test_a_value_is_displayed_as_it_is_and_an_empty_one_so_that_it_is_seen(value
     assert displayed(Shown(("host",), value, "link", secret=False)) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        *(("null", '"null"'), (None, "null"), ("5", '"5"'), (5, "5"), ("1e5", '"1e5"'), ("true", '"true"')),
+        *(
+            ("[1]", '"[1]"'),
+            ([1], "[1]"),
+            ("{}", '"{}"'),
+            ('"', '"'),
+            ('"5"', '"\\"5\\""'),
+            ("[" * 100_000, "[" * 100_000),
+        ),
+        *(("require", "require"), ("NaN", "NaN"), ("007", "007"), ("a b", "a b")),
+    ],
+)
+def test_a_text_in_extra_that_reads_like_another_value_is_quoted(value: Any, text: str) -> None:
+    assert displayed(Shown(("extra", "x"), value, "link", secret=False)) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [("5", "5"), ("[1]", "[1]"), ("null", '"null"'), (None, "null")])
+def test_a_field_that_is_always_text_is_quoted_where_it_reads_like_no_value(value: Any, text: str) -> None:
+    assert displayed(Shown(("host",), value, "link", secret=False)) == text
+
+
 # What a change brings
 
 BEFORE = Definition(WAREHOUSE, {"conn_type": "http", "host": "h", "password": "p"}, links={"etl-prod": {}})
