@@ -1,10 +1,12 @@
-"""What all tests share: Hypothesis without a deadline, and the same draws at each run in CI."""
+"""What all tests share: real servers, Hypothesis without a deadline, and the same draws at each run in CI."""
 
 from __future__ import annotations
 
 import os
 
 from hypothesis import HealthCheck, settings
+
+pytest_plugins = ["tests.needs"]
 
 settings.register_profile(
     "default", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
