@@ -26,12 +26,14 @@ from syncd.targets.airflow_files import MANIFEST, Entry
 from syncd.targets.files import File, Folder
 from syncd.targets.settings import TargetSettings
 
-LAYOUTS = {layout.name: layout for layout in (Layered, AirflowFiles)}
-"""The layouts that a directory holds, the default first."""
+LAYOUTS: Mapping[str, type[Layered | AirflowFiles]] = {layout.name: layout for layout in (Layered, AirflowFiles)}
+"""The layouts that a directory holds."""
 
 
 class Settings(TargetSettings):
     """type = "directory"."""
+
+    layout: str = Layered.name
 
     path: str = Field(min_length=1)
     """The folder; it is made where only itself is missing."""
@@ -48,7 +50,7 @@ def opened(name: str, settings: Settings, prefix: str, home: Path) -> DirectoryT
         raise FixError(
             Reason.INVALID_SETTINGS, f"targets.{name}.group", "is no group of this system", "make it, or name another"
         ) from None
-    layout = LAYOUTS[settings.layout or next(iter(LAYOUTS))](prefix)
+    layout = LAYOUTS[settings.layout](prefix)
     return DirectoryTarget(name, layout, str(home / settings.path), gid)
 
 
