@@ -94,11 +94,6 @@ class Installation:
         target: Target = TYPES[type_].opened(name, settings, settings.prefix or workspace, self.home)
         return target
 
-    def layout(self, name: str) -> str:
-        """The layout of a target, its type's default where the settings say none."""
-        type_, settings = self.targets[name]
-        return settings.layout or next(iter(TYPES[type_].LAYOUTS))
-
     def overlaps(self, workspaces: tuple[str, ...]) -> Mapping[tuple[str, str], FixError]:
         """Each (target, workspace) that would write where another one does."""
         extents = {
@@ -245,7 +240,7 @@ def _targets(given_targets: object, path: Path, problems: list[SyncError]) -> di
             except ValidationError as error:
                 problems += _problems(error, path, at)
                 continue
-            if parsed.layout and parsed.layout not in module.LAYOUTS:
+            if parsed.layout not in module.LAYOUTS:
                 problems.append(_problem(path, (*at, "layout"), f"is none of {', '.join(module.LAYOUTS)}"))
             targets[name] = (type_, parsed)
     return targets

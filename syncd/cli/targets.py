@@ -29,7 +29,7 @@ def list_(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE
         for name in session.installation.targets
     }
     found = [
-        (name, type_, session.installation.layout(name), settings.workspaces, used[name])
+        (name, type_, settings.layout, settings.workspaces, used[name])
         for name, (type_, settings) in sorted(session.installation.targets.items())
     ]
     columns = ("name", "type", "layout", "workspaces", "deployments")

@@ -133,15 +133,20 @@ def decode(envelope: Mapping[str, Any], subject: str) -> tuple[Mark | None, dict
     format_ = content.pop("format", None)
     if not isinstance(format_, int) or isinstance(format_, bool):
         raise FixError(Reason.INVALID_DOCUMENT, subject, "is no document of ours: it has no format")
-    if format_ > FORMAT:
+    refuse_newer(format_, subject)
+    mark = content.pop("mark", None)
+    return read_mark(mark), content
+
+
+def refuse_newer(format_: object, subject: str) -> None:
+    """Raises FixError for a format that this release can't read: what it holds is unknown, and is left alone."""
+    if isinstance(format_, int) and format_ > FORMAT:
         raise FixError(
-            Reason.INVALID_DOCUMENT,
+            Reason.NEWER_DOCUMENT,
             subject,
             f"has format {format_}, and this release reads {FORMAT}",
             "upgrade airflow-shared-connections here",
         )
-    mark = content.pop("mark", None)
-    return read_mark(mark), content
 
 
 def read_mark(value: object) -> Mark | None:

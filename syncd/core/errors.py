@@ -23,6 +23,7 @@ class Reason(str, Enum):
     INVALID_DEFINITION = "InvalidDefinition"
     INVALID_SETTINGS = "InvalidSettings"
     INVALID_DOCUMENT = "InvalidDocument"
+    NEWER_DOCUMENT = "NewerDocument"
     NOT_FOUND = "NotFound"
     NOT_OWNED = "NotOwned"
     NO_NAMEPLATE = "NoNameplate"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from syncd.core.documents import Mark, Place, Seal, View, read_mark, view
+from syncd.core.documents import FORMAT, Mark, Place, Seal, View, read_mark, refuse_newer, view
 from syncd.core.layouts.airflow import AirflowFiles, file_value, found_document
 from syncd.core.model import Path
 from syncd.core.plan import Write
@@ -28,9 +28,11 @@ class Entry:
     secrets: Mapping[str, frozenset[Path]] = field(default_factory=dict)
 
 
-def read_manifest(content: bytes | None) -> dict[str, Entry]:
-    """The entries by file; none for a manifest that somebody broke."""
-    objects = parsed(content or b"{}").get("objects")
+def read_manifest(content: bytes | None, subject: str) -> dict[str, Entry]:
+    """The entries by file; none for a manifest that somebody broke. Raises FixError for one of a newer format."""
+    manifest = parsed(content or b"{}")
+    refuse_newer(manifest.get("format"), subject)
+    objects = manifest.get("objects")
     return {name: _entry(told) for name, told in objects.items()} if isinstance(objects, dict) else {}
 
 
@@ -44,7 +46,7 @@ def write_manifest(entries: Mapping[str, Entry]) -> bytes:
         }
         for name, entry in sorted(entries.items())
     }
-    return (json.dumps({"format": 1, "objects": objects}, ensure_ascii=False, indent=2) + "\n").encode()
+    return (json.dumps({"format": FORMAT, "objects": objects}, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def views(name: str, content: bytes, entry: Entry, seal: Seal) -> Mapping[Place, View]:

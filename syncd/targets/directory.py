@@ -26,12 +26,14 @@ from syncd.targets.airflow_files import MANIFEST, Entry
 from syncd.targets.files import File, Folder
 from syncd.targets.settings import TargetSettings
 
-LAYOUTS = {layout.name: layout for layout in (Layered, AirflowFiles)}
-"""The layouts that a directory holds, the default first."""
+LAYOUTS: Mapping[str, type[Layered | AirflowFiles]] = {layout.name: layout for layout in (Layered, AirflowFiles)}
+"""The layouts that a directory holds."""
 
 
 class Settings(TargetSettings):
     """type = "directory"."""
+
+    layout: str = Layered.name
 
     path: str = Field(min_length=1)
     """The folder; it is made where only itself is missing."""
@@ -48,7 +50,7 @@ def opened(name: str, settings: Settings, prefix: str, home: Path) -> DirectoryT
         raise FixError(
             Reason.INVALID_SETTINGS, f"targets.{name}.group", "is no group of this system", "make it, or name another"
         ) from None
-    layout = LAYOUTS[settings.layout or next(iter(LAYOUTS))](prefix)
+    layout = LAYOUTS[settings.layout](prefix)
     return DirectoryTarget(name, layout, str(home / settings.path), gid)
 
 
@@ -177,20 +179,21 @@ class _Look:
         if not places:  # nothing that this layout could have put there
             return
         try:
-            entries = _manifest(files.read(folder, MANIFEST)) if isinstance(self._layout, AirflowFiles) else {}
-        except OSError as error:
-            failure = self._failure(f"{path}/{MANIFEST}", error)
-            self.unread |= {place.object: failure for place in places}
+            entries = _manifest(files.read(folder, MANIFEST), path) if isinstance(self._layout, AirflowFiles) else {}
+        except (OSError, FixError) as error:
+            failure = error if isinstance(error, FixError) else self._failure(f"{path}/{MANIFEST}", error)
+            self.unread |= dict.fromkeys((place.object for place in places), failure)
             return
         for place, item in places.items():
             name = place.object.rpartition("/")[2]
             try:
                 file = files.read(folder, name)
+                if file is not None:
+                    self._file(place, item, file, entries.get(name, Entry()))
             except OSError as error:
                 self.unread[place.object] = self._failure(place.object, error)
-                continue
-            if file is not None:
-                self._file(place, item, file, entries.get(name, Entry()))
+            except FixError as error:
+                self.unread[place.object] = error
 
     def _file(self, place: Place, item: Item | None, file: File, entry: Entry) -> None:
         if isinstance(self._layout, AirflowFiles):
@@ -209,7 +212,9 @@ class _Look:
             try:
                 mark, inner = decode(airflow_files.parsed(content), place.object)
                 self._alike[alike] = (mark, view(written_document(item, inner), self._seal))
-            except (FixError, RecursionError):
+            except (FixError, RecursionError) as error:
+                if isinstance(error, FixError) and error.reason is Reason.NEWER_DOCUMENT:
+                    raise
                 self._alike[alike] = (None, {})
         return self._alike[alike]
 
@@ -230,6 +235,8 @@ class _Writer:
             return self._write(write)
         except OSError as error:
             return files.failure(f"{self._target.root}/{write.object}", error)
+        except FixError as error:
+            return error
 
     def _write(self, write: Write) -> Stamp | SyncError | None:
         path, _, name = write.object.rpartition("/")
@@ -237,7 +244,7 @@ class _Writer:
         file = self._folder.read(name) if there else None
         if file is None and not write.put:
             if there:
-                self._gone(name)
+                self._gone(write.object)
             return None
         version = None if file is None else self._version(file.content)
         if version != (write.expected and write.expected.version):
@@ -250,7 +257,7 @@ class _Writer:
             return self._patch(self._target.layout, write, name, file)
         if write.put:
             return self._put(name, self._document(write.put[""]), file)
-        self._gone(name)
+        self._gone(write.object)
         return None
 
     def _document(self, document: Document) -> bytes:
@@ -262,11 +269,11 @@ class _Writer:
     def _patch(self, layout: AirflowFiles, write: Write, name: str, file: File | None) -> Stamp | None:
         """The manifest goes first where the file stays, so that a file of ours is never without its mark."""
         manifest = self._folder.read(MANIFEST)
-        entries = _manifest(manifest)
+        entries = _manifest(manifest, write.object.rpartition("/")[0])
         content = b"{}" if file is None else file.content
         patch = airflow_files.patched(layout, write, content, entries.get(name, Entry()), self._mark)
         if patch is None:
-            self._gone(name)
+            self._gone(write.object)
             return None
         content, entries[name] = patch
         self._put(MANIFEST, airflow_files.write_manifest(entries), manifest, lasting=True)
@@ -277,13 +284,14 @@ class _Writer:
             self._folder.replace(name, content, lasting=lasting)
         return Stamp(self._mark, self._version(content))
 
-    def _gone(self, name: str) -> None:
+    def _gone(self, object_: str) -> None:
         """Remove a file, then what the manifest says of it."""
+        path, _, name = object_.rpartition("/")
         self._folder.remove(name)
         if not isinstance(self._target.layout, AirflowFiles):
             return
         manifest = self._folder.read(MANIFEST)
-        entries = _manifest(manifest)
+        entries = _manifest(manifest, path)
         if entries.pop(name, None) is None:
             return
         if entries:
@@ -296,5 +304,5 @@ def _conflict(write: Write) -> SyncError:
     return WaitError(Reason.CONFLICT, write.object, "was changed since it was looked at", "sync again")
 
 
-def _manifest(file: File | None) -> dict[str, Entry]:
-    return airflow_files.read_manifest(None if file is None else file.content)
+def _manifest(file: File | None, path: str) -> dict[str, Entry]:
+    return airflow_files.read_manifest(None if file is None else file.content, f"{path}/{MANIFEST}")

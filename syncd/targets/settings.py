@@ -12,8 +12,8 @@ class TargetSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
 
-    layout: str = ""
-    """How documents lie in it; empty: the type's default."""
+    layout: str
+    """How documents lie in it; a type gives its default."""
 
     prefix: str | None = Field(default=None, pattern=rf"^({NAME.pattern})$", max_length=NAME_LENGTH)
     """Where a workspace's documents lie in it; None: at the workspace's name."""

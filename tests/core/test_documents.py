@@ -105,6 +105,7 @@ def test_what_has_no_format_is_no_document_of_ours(format_: object) -> None:
 def test_a_newer_format_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(FixError) as caught:
         decode({"format": 2}, "a/b")
+    assert caught.value.reason is Reason.NEWER_DOCUMENT
     assert str(caught.value) == "a/b: has format 2, and this release reads 1; upgrade airflow-shared-connections here"
 
 

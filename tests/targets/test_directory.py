@@ -16,7 +16,7 @@ from syncd.core.documents import decode
 from syncd.core.errors import FixError, Reason, WaitError
 from syncd.core.layouts.airflow import AirflowFiles
 from syncd.core.layouts.layered import Layered
-from syncd.core.model import KINDS, Item
+from syncd.core.model import KINDS, Item, Workspace
 from syncd.core.plan import Write
 from syncd.targets.directory import DirectoryTarget
 from tests.targets.memory_record import MemoryRecord
@@ -296,6 +296,35 @@ def test_whatever_stands_in_airflow_s_files_and_the_manifest_a_pass_ends(
     manifest.write_bytes(content)
     region(airflow).write_bytes(content)
     assert set(reasons(push(BOTH_KINDS, airflow)).values()) == {Reason.NOT_OWNED}
+
+
+@pytest.mark.parametrize("name", ["connections/warehouse", "nameplate"])
+@pytest.mark.parametrize("wanted_", [BOTH_KINDS, CHANGED, NOTHING])
+def test_a_document_of_a_newer_format_is_held_and_never_written_over(
+    layered: DirectoryTarget, name: str, wanted_: Workspace
+) -> None:
+    push(BOTH_KINDS, layered)
+    path = Path(layered.root, ETL, name)
+    newer = path.read_bytes().replace(b'"format": 1', b'"format": 2')
+    path.write_bytes(newer)
+    outcomes = push(wanted_, layered)
+    (error,) = {one.error for one in outcomes if one.place.object == f"{ETL}/{name}"}
+    assert str(error) == (
+        f"{ETL}/{name}: has format 2, and this release reads 1; upgrade airflow-shared-connections here"
+    )
+    assert path.read_bytes() == newer
+
+
+@pytest.mark.parametrize("wanted_", [BOTH_KINDS, CHANGED, NOTHING])
+def test_files_of_a_newer_manifest_are_held_and_never_written_over(
+    airflow: DirectoryTarget, wanted_: Workspace
+) -> None:
+    push(BOTH_KINDS, airflow)
+    manifest = warehouse(airflow).parent / ".syncd.json"
+    manifest.write_bytes(manifest.read_bytes().replace(b'"format": 1', b'"format": 2'))
+    before = snapshot(manifest.parent)
+    assert set(reasons(push(wanted_, airflow)).values()) == {Reason.NEWER_DOCUMENT}
+    assert snapshot(manifest.parent) == before
 
 
 MANIFESTS = ['{"objects": []}', '{"objects": {"connections.json": 1}}']

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from syncd.core.resolve import Resolution, Resolved
 
 _KIND_OF = {row.plural: name for name, row in KINDS.items()}
+_LONGEST = 255
+"""Bytes of a part of a path, as file systems have it."""
 
 
 def folder(prefix: str, deployment: str) -> str:
@@ -34,11 +36,10 @@ def deployment_of(prefix: str, place: Place) -> str:
 
 @dataclass(frozen=True)
 class Layered:
-    """A path each, below `<prefix>/deployments/<deployment>`. `longest` is what a part of a path can hold, in bytes."""
+    """A path each, below `<prefix>/deployments/<deployment>`."""
 
     name: ClassVar = "layered"
     prefix: str
-    longest: int = 255
 
     def home(self, item: Item) -> Place:
         return Place(f"{folder(self.prefix, item.deployment)}/{KINDS[item.kind].plural}/{ids.encode(item.id)}")
@@ -113,11 +114,11 @@ class Layered:
             item: FixError(
                 Reason.NOT_HOLDABLE,
                 str(item),
-                f"the id is too long for a name of {self.longest} bytes once it is encoded",
+                f"the id is too long for a name of {_LONGEST} bytes once it is encoded",
                 "give it a shorter id; capitals and special characters count twice or more",
             )
             for item in resolution.resolved
-            if len(ids.encode(item.id)) > self.longest
+            if len(ids.encode(item.id)) > _LONGEST
         }
 
 
