@@ -37,6 +37,7 @@ class Reason(str, Enum):
     WRONG_KEY = "WrongKey"
     NEWER_REGISTRY = "NewerRegistry"
     ACCESS_DENIED = "AccessDenied"
+    UNTRUSTED = "Untrusted"
     REFUSED = "Refused"
     UNAVAILABLE = "Unavailable"
     NOT_SYNCED_YET = "NotSyncedYet"

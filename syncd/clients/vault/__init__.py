@@ -1,0 +1,166 @@
+"""Vault: KV version 2 of one mount, and policies. Here alone hvac is imported, and its answers become ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hvac.adapters import Adapter
+from hvac.api.secrets_engines.kv_v2 import KvV2
+from hvac.api.system_backend.policies import Policies
+
+from syncd.clients.vault.failures import failed, garbled
+from syncd.clients.vault.login import METHODS, SERVICE_ACCOUNT, Credential, Login, Session
+from syncd.clients.vault.transport import Answer, Server, Transport
+from syncd.core.errors import FixError, Reason, SyncError
+
+__all__ = ["METHODS", "SERVICE_ACCOUNT", "Credential", "Kept", "Login", "Server", "Vault"]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a path holds: its latest version, and None as data where that was deleted or destroyed."""
+
+    data: Mapping[str, Any] | None = field(repr=False)
+    version: int
+    metadata: Mapping[str, str]
+
+
+class Vault:
+    """One mount of one Vault, logged in at the first call. Threads may share it; a forked child needs its own.
+
+    Every method raises WaitError where Vault can't be reached, is sealed or fails, and FixError where it refuses.
+    """
+
+    def __init__(self, server: Server, login: Login, mount: str) -> None:
+        self.server, self.mount = server, mount
+        self._transport = Transport(server)
+        self._adapter = _LoggedIn(self._transport, Session(self._transport, login))
+        self._kv, self._policies = KvV2(self._adapter), Policies(self._adapter)
+
+    def read(self, path: str) -> Kept | None:
+        """The latest version, and the metadata beside it, of one moment; None where there never was one."""
+        subject = self._subject(path)
+        answer = self._kv.read_secret_version(path, mount_point=self.mount, raise_on_deleted_version=False)
+        if answer.status == 404:
+            if not _inner(answer, "data", "metadata"):
+                self._refuse_no_mount(answer)
+                return None
+        elif answer.status != 200:
+            raise _failed(answer, subject)
+        metadata, data = _inner(answer, "data", "metadata"), _inner(answer, "data", "data")
+        custom = metadata.get("custom_metadata") if isinstance(metadata, Mapping) else None
+        if (
+            not isinstance(metadata, Mapping)
+            or not isinstance(metadata.get("version"), int)
+            or not isinstance(data, Mapping if answer.status == 200 else (Mapping, type(None)))
+            or not isinstance(custom, (Mapping, type(None)))
+        ):
+            raise garbled(answer.status, subject)
+        return Kept(data if answer.status == 200 else None, metadata["version"], custom or {})
+
+    def write(self, path: str, data: Mapping[str, Any], *, expected: int) -> int:
+        """A new version on top of the one expected, 0 for none; its number. Raises WaitError, Conflict, otherwise."""
+        answer = self._kv.create_or_update_secret(path, data, cas=expected, mount_point=self.mount)
+        subject = self._subject(path)
+        if answer.status != 200:
+            raise _failed(answer, subject)
+        version = _inner(answer, "data", "version")
+        if version != expected + 1:
+            raise garbled(answer.status, subject)
+        return expected + 1
+
+    def describe(self, path: str, metadata: Mapping[str, str] | None = None) -> None:
+        """Let a path keep one version only, from the next write on; with metadata beside it, where that is given."""
+        answer = self._kv.update_metadata(path, max_versions=1, mount_point=self.mount, custom_metadata=metadata)
+        if answer.status not in (200, 204):
+            raise _failed(answer, self._subject(path))
+
+    def purge(self, path: str) -> None:
+        """Take a path away with all its versions and its metadata. There is no version check."""
+        answer = self._kv.delete_metadata_and_all_versions(path, mount_point=self.mount)
+        if answer.status not in (200, 204):
+            raise _failed(answer, self._subject(path))
+
+    def names(self, path: str) -> tuple[str, ...]:
+        """What lies below a path, a folder with a slash at its end; nothing where nothing ever did."""
+        answer = self._kv.list_secrets(path, mount_point=self.mount)
+        if answer.status == 404:
+            self._refuse_no_mount(answer)
+            return ()
+        if answer.status != 200:
+            raise _failed(answer, f"{self._subject(path)}/")
+        keys = _inner(answer, "data", "keys")
+        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+            raise garbled(answer.status, f"{self._subject(path)}/")
+        return tuple(keys)
+
+    def check(self) -> None:
+        """Raises FixError where there is no mount, or one that isn't KV version 2, as far as this login may know."""
+        answer = self._adapter.request("get", f"/v1/sys/internal/ui/mounts/{self.mount}")
+        if answer.status == 403:
+            raise FixError(
+                Reason.ACCESS_DENIED,
+                f"mount {self.mount}",
+                "isn't there, or this login may do nothing in it",
+                "check `mount_point`, and the policy of the login",
+            )
+        if answer.status != 200:
+            raise _failed(answer, f"mount {self.mount}")
+        type_, version = _inner(answer, "data", "type"), _inner(answer, "data", "options", "version")
+        if (type_, version) != ("kv", "2"):
+            kind = f"KV version {version or 1}" if type_ == "kv" else "another secrets engine"
+            raise FixError(
+                Reason.INVALID_SETTINGS, f"mount {self.mount}", f"is {kind}, and has to be KV version 2", "name another"
+            )
+
+    def policy(self, name: str) -> str | None:
+        """The text of a policy; None where there is none."""
+        answer = self._policies.read_acl_policy(name)
+        if answer.status == 404:
+            return None
+        text = _inner(answer, "data", "policy")
+        if answer.status != 200:
+            raise _failed(answer, f"policy {name}")
+        if not isinstance(text, str):
+            raise garbled(answer.status, f"policy {name}")
+        return text
+
+    def _subject(self, path: str) -> str:
+        return f"{self.mount}/{path}"
+
+    def _refuse_no_mount(self, answer: Answer) -> None:
+        errors = _inner(answer, "errors")
+        if isinstance(errors, list) and errors:  # of a path that isn't there Vault says nothing
+            raise FixError(Reason.INVALID_SETTINGS, f"mount {self.mount}", "isn't there", "check `mount_point`")
+
+
+class _LoggedIn(Adapter):  # type: ignore[misc]  # hvac has no types
+    """Calls with a token; one that is refused is tried once more with another token, where there is one."""
+
+    def __init__(self, transport: Transport, session: Session) -> None:
+        # Not the base's: it would make a session of `requests`.
+        self._transport, self._session = transport, session
+
+    def request(self, method: str, url: str, headers: Mapping[str, str] | None = None, **more: Any) -> Answer:
+        token = self._session.token()
+        answer = self._transport.request(method, url, {**(headers or {}), "X-Vault-Token": token}, **more)
+        if answer.status == 403 and self._session.another(token):
+            again = {**(headers or {}), "X-Vault-Token": self._session.token()}
+            answer = self._transport.request(method, url, again, **more)
+        return answer
+
+    def get_login_token(self, response: Answer) -> str:
+        raise NotImplementedError  # nobody logs in through this
+
+
+def _inner(answer: Answer, *path: str) -> Any:
+    found = answer.body
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
+def _failed(answer: Answer, subject: str) -> SyncError:
+    return failed(answer.status, _inner(answer, "errors"), subject)

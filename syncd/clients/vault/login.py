@@ -1,0 +1,173 @@
+"""Who we are to Vault: how a token is had, kept alive, and had anew where it is refused."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from hvac.api.auth_methods import JWT, AppRole, Kubernetes
+
+from syncd.clients.vault.failures import failed, garbled
+from syncd.clients.vault.transport import Answer, Transport
+from syncd.core.errors import FixError, Reason, SyncError
+
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+"""Where the kubelet mounts a pod's own token."""
+
+_AGAIN = 60.0
+"""Seconds between two logins because of refusals: a path that is denied stays denied."""
+
+_QUIET = 5.0
+"""Seconds in which a login that failed isn't tried again."""
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A secret that a login needs, as text or in a file, which is read at each login."""
+
+    text: str = field(default="", repr=False)
+    path: str = ""
+
+    def read(self) -> str:
+        """Raises FixError where the file can't be read, or is empty."""
+        if not self.path:
+            return self.text
+        try:
+            with Path(self.path).open(encoding="utf-8") as file:
+                text = file.read().strip()
+        except (OSError, UnicodeDecodeError):
+            text = ""
+        if not text:
+            raise FixError(
+                Reason.ACCESS_DENIED, self.path, "can't be read, or is empty", "it holds what logs in to Vault"
+            )
+        return text
+
+
+@dataclass(frozen=True)
+class Login:
+    """`method` is one of METHODS; `mount` is where it is enabled; `role` is the role, for AppRole its role id."""
+
+    method: str
+    credential: Credential
+    role: str = ""
+    mount: str = ""
+
+
+def _approle(transport: Transport, login: Login) -> Any:
+    return AppRole(transport).login(login.role, login.credential.read(), False, login.mount or "approle")
+
+
+def _jwt(transport: Transport, login: Login) -> Any:
+    return JWT(transport).jwt_login(login.role, login.credential.read(), False, login.mount or "jwt")
+
+
+def _kubernetes(transport: Transport, login: Login) -> Any:
+    return Kubernetes(transport).login(login.role, login.credential.read(), False, login.mount or "kubernetes")
+
+
+_LOGINS: dict[str, Callable[[Transport, Login], Any]] = {"approle": _approle, "jwt": _jwt, "kubernetes": _kubernetes}
+METHODS = ("token", *_LOGINS)
+
+
+@dataclass(frozen=True)
+class _Held:
+    token: str = field(repr=False)
+    renewable: bool = False
+    renew_at: float = float("inf")
+    file: tuple[int, ...] = ()
+
+
+class Session:
+    """The token in use. Threads may share one: only one of them logs in, and the others wait for it."""
+
+    def __init__(self, transport: Transport, login: Login, clock: Callable[[], float] = time.monotonic) -> None:
+        self._transport, self._login, self._clock = transport, login, clock
+        self._lock = Lock()
+        self._held: _Held | None = None
+        self._failed: tuple[float, SyncError] | None = None
+        self._refused_at = float("-inf")
+
+    def token(self) -> str:
+        """One that should do. Raises SyncError where the login fails."""
+        held = self._held
+        if held is None or self._due(held):
+            with self._lock:
+                held = self._held
+                if held is None or self._due(held):
+                    held = self._held = self._renewed(held) or self._logged_in()
+        return held.token
+
+    def another(self, refused: str) -> bool:
+        """Is there another token to try, now that this one was refused? At most one login a minute is tried for it."""
+        with self._lock:
+            if self._held is not None and self._held.token != refused:
+                return True
+            if self._clock() - self._refused_at < _AGAIN:
+                return False
+            self._refused_at = self._clock()
+            self._held = self._logged_in()
+            return self._held.token != refused
+
+    def _due(self, held: _Held) -> bool:
+        return self._clock() >= held.renew_at or held.file != self._file()
+
+    def _file(self) -> tuple[int, ...]:
+        """Which state of the token's file it is: Vault Agent replaces it."""
+        if self._login.method != "token" or not self._login.credential.path:
+            return ()
+        try:
+            status = Path(self._login.credential.path).stat()
+        except OSError:
+            return ()
+        return (status.st_mtime_ns, status.st_ino, status.st_size)
+
+    def _renewed(self, held: _Held | None) -> _Held | None:
+        if held is None or not held.renewable:
+            return None
+        answer = self._transport.request("put", "/v1/auth/token/renew-self", {"X-Vault-Token": held.token}, json={})
+        if answer.status != 200:
+            return None
+        renewed = self._taken(answer)
+        # A life that shrinks nears its end: log in again in time.
+        return renewed if renewed.renew_at > held.renew_at else None
+
+    def _logged_in(self) -> _Held:
+        if self._failed is not None and self._clock() < self._failed[0]:
+            raise self._failed[1].with_traceback(None)
+        try:
+            held = self._ask()
+        except SyncError as error:
+            self._failed = (self._clock() + _QUIET, error)
+            raise
+        self._failed = None
+        return held
+
+    def _ask(self) -> _Held:
+        login = self._login
+        if login.method == "token":
+            file = self._file()
+            return _Held(login.credential.read(), file=file)
+        answer = _LOGINS[login.method](self._transport, login)
+        subject = f"login {login.method} at auth/{login.mount or login.method}"
+        if answer.status in (400, 403):
+            raise FixError(
+                Reason.ACCESS_DENIED, subject, f"Vault refuses it ({answer.status})", "check its role and credential"
+            )
+        if answer.status != 200:
+            raise failed(answer.status, (answer.body or {}).get("errors"), subject)
+        try:
+            return self._taken(answer)
+        except (KeyError, TypeError):
+            pass
+        raise garbled(answer.status, subject)
+
+    def _taken(self, answer: Answer) -> _Held:
+        auth = answer.body["auth"]
+        life = int(auth["lease_duration"])
+        renew_at = self._clock() + life * 2 / 3 if life else float("inf")
+        return _Held(str(auth["client_token"]), bool(auth["renewable"]), renew_at)

@@ -1,0 +1,220 @@
+"""HTTP to one Vault: connections that are kept, one deadline for a whole call, and nothing that follows a redirect.
+
+hvac's own adapter goes through `requests`, which spends 1 ms of a processor on each call, follows redirects with the
+token, and has a timeout per packet only.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from hvac.adapters import Adapter
+
+from syncd.clients.vault.failures import unreached, untrusted
+from syncd.core.errors import SyncError
+
+LARGEST = 64 * 2**20
+"""Bytes of an answer: a list of 100,000 names is 5 MB."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where Vault is. `timeout` is in seconds, for one call in all."""
+
+    url: str
+    namespace: str = ""
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    verify: bool = True
+    timeout: float = 30
+
+
+class Answer(NamedTuple):
+    """Status, headers in lower case, and the JSON of the body; None where that is empty or no JSON."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status})"
+
+
+@dataclass
+class _Connection:
+    http: HTTPConnection
+    used: bool = False
+    deadline: float = field(default=0)
+
+
+class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
+    """What hvac sends its calls through. Each gives an Answer, whatever its status; threads may share one.
+
+    Raises WaitError where nobody answers in time, FixError where the server isn't the one that is trusted. A call that
+    may have reached the server isn't sent twice: its caller knows what that would mean.
+    """
+
+    def __init__(self, server: Server, clock: Callable[[], float] = time.monotonic) -> None:
+        # Not the base's: it would make a session of `requests`, and read the environment.
+        self.server = server
+        self._clock = clock
+        self._idle: deque[_Connection] = deque()
+        self._parts = urlsplit(server.url)
+        self._tls: ssl.SSLContext | None = None
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, *, timeout: float = 0, **more: Any
+    ) -> Answer:
+        """One call; `url` is the path as hvac writes it: from `/v1/` on, quoted. `timeout` overrides the server's."""
+        body = None if more.get("json") is None else json.dumps(more["json"]).encode()
+        path = self._parts.path.rstrip("/") + url
+        if more.get("params"):
+            path += f"?{urlencode(more['params'])}"
+        deadline = self._clock() + (timeout or self.server.timeout)
+        sent = {"X-Vault-Request": "true", **(headers or {})}
+        if self.server.namespace:
+            sent["X-Vault-Namespace"] = self.server.namespace
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        failure: SyncError
+        try:
+            return self._exchange(method, path, body, sent, deadline)
+        except ssl.SSLCertVerificationError as error:
+            failure = untrusted(self.server.url, error.verify_message)
+        except (OSError, HTTPException, ValueError) as error:
+            failure = unreached(self.server.url, error, timeout or self.server.timeout)
+        # Raised here: the frames above hold the token and what was sent.
+        raise failure
+
+    def get_login_token(self, response: Answer) -> str:
+        """The token that a login gave."""
+        token: str = response.body["auth"]["client_token"]
+        return token
+
+    def login(self, url: str, use_token: bool = True, **more: Any) -> Answer:
+        """Only the call: who logs in keeps the token."""
+        return self.request("post", url, **more)
+
+    def close(self) -> None:
+        """Close what is idle."""
+        while self._idle:
+            self._idle.pop().http.close()
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], deadline: float
+    ) -> Answer:
+        connection = self._connection(deadline)
+        while True:
+            try:
+                answer, keep = self._ask(connection, method.upper(), path, body, headers)
+            except BaseException as error:
+                connection.http.close()
+                if not connection.used or not _never_arrived(error):
+                    raise
+                # The server had closed what was idle: it saw nothing of this.
+                connection = self._fresh(deadline)
+                continue
+            if keep:
+                connection.used = True
+                self._idle.append(connection)
+            else:
+                connection.http.close()
+            return answer
+
+    def _ask(
+        self, connection: _Connection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[Answer, bool]:
+        http = connection.http
+        if http.sock is None:
+            http.timeout = self._left(connection.deadline)
+            http.connect()
+            http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        http.sock.settimeout(self._left(connection.deadline))
+        http.request(method, path, body, dict(headers))
+        with http.getresponse() as response:
+            content = response.read(LARGEST + 1)
+            if len(content) > LARGEST:
+                raise ValueError("too large")
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, found, _parsed(content)), not response.will_close
+
+    def _connection(self, deadline: float) -> _Connection:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            return self._fresh(deadline)
+        connection.deadline = deadline
+        return connection
+
+    def _fresh(self, deadline: float) -> _Connection:
+        host, port = self._parts.hostname or "", self._parts.port
+        http = (
+            HTTPConnection(host, port)
+            if self._parts.scheme == "http"
+            else HTTPSConnection(host, port, context=self._context())
+        )
+        made = _Connection(http, deadline=deadline)
+        http.response_class = lambda sock, *rest, **named: HTTPResponse(  # type: ignore[assignment,misc]  # a factory
+            _Timed(sock, lambda: self._left(made.deadline)),
+            *rest,
+            **named,  # type: ignore[arg-type]  # makefile is all
+        )
+        return made
+
+    def _context(self) -> ssl.SSLContext:
+        # Anew for each connection: certificates are rotated on disk while this runs.
+        context = ssl.create_default_context(cafile=self.server.ca or None)
+        if not self.server.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self.server.certificate:
+            context.load_cert_chain(self.server.certificate, self.server.key or None)
+        return context
+
+    def _left(self, deadline: float) -> float:
+        left = deadline - self._clock()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+class _Timed(io.RawIOBase):
+    """A socket to read from, each time with what is left of the deadline."""
+
+    def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
+        self._sock, self._left = sock, left
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._sock.settimeout(self._left())
+        return self._sock.recv_into(buffer)
+
+
+def _never_arrived(error: BaseException) -> bool:
+    # An idle connection that the server closed: nothing of the answer came, and not because of a deadline.
+    return isinstance(error, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)) or (
+        type(error).__name__ == "RemoteDisconnected"
+    )
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content) if content else None
+    except (ValueError, RecursionError):
+        return None
