@@ -127,7 +127,7 @@ def _build(binary: Binary, go: str, folder: Path) -> None:
     try:
         failed = _watch(process, binary, log)
     finally:
-        processes.end(process)
+        processes.end(process, patience=10)
     if failed:
         raise Missing(f"building {binary.title} failed; all of its output is in {log}:\n{processes.tail(log)}")
     part.rename(folder / binary.name)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import TypeVar
 
@@ -86,15 +88,15 @@ def launch(command: Sequence[str], environ: Mapping[str, str], log: Path, *, fol
 
 
 def wait_until(ready: Callable[[], bool], what: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Ask until it is so; an OSError is a no. Raises Failed at the deadline, or where the process has ended."""
+    """Ask until it is so; an error in asking is a no. Raises Failed at the deadline, or where the process has ended."""
     deadline = time.monotonic() + PATIENCE
     while True:
         code = process.poll()
         if code is not None:
-            end = tail(log)
-            failure = PortTaken if "address already in use" in end.lower() else Failed
-            raise failure(f"waited for {what}, and it has ended with {code}:\n{end}")
-        with suppress(OSError):  # nobody listens yet
+            last = tail(log)
+            failure = PortTaken if "address already in use" in last.lower() else Failed
+            raise failure(f"waited for {what}, and it has ended with {code}:\n{last}")
+        with suppress(OSError, HTTPException, ValueError):  # nobody listens yet, or somebody else does
             if ready():
                 return
         if time.monotonic() > deadline:
@@ -105,7 +107,7 @@ def wait_until(ready: Callable[[], bool], what: str, process: subprocess.Popen[b
 def end(process: subprocess.Popen[bytes], *, patience: float = 0) -> None:
     """It is over when this returns. `patience`: seconds in which it may end by itself, once it is asked to."""
     if patience:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # Go's builds tidy up by no other one, and PostgreSQL ends at once
         with suppress(subprocess.TimeoutExpired):
             process.wait(patience)
     process.kill()  # nothing where it has ended
