@@ -82,6 +82,7 @@ def launch(command: Sequence[str], environ: Mapping[str, str], log: Path, *, fol
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # what it starts itself ends with it, and a terminal's Ctrl-C is for us to pass on
         )
     finally:
         os.close(output)
@@ -106,12 +107,13 @@ def wait_until(ready: Callable[[], bool], what: str, process: subprocess.Popen[b
 
 def end(process: subprocess.Popen[bytes], *, patience: float = 0) -> None:
     """It is over when this returns. `patience`: seconds in which it may end by itself, once it is asked to."""
-    if patience:
-        process.send_signal(signal.SIGINT)  # Go's builds tidy up by no other one, and PostgreSQL ends at once
+    if patience and process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)  # by which PostgreSQL, too, ends without waiting for its clients
         with suppress(subprocess.TimeoutExpired):
             process.wait(patience)
-    process.kill()  # nothing where it has ended
-    process.wait()
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def tail(log: Path, lines: int = 20) -> str:
