@@ -121,13 +121,16 @@ def _build(binary: Binary, go: str, folder: Path) -> None:
     """It gets its name when it is whole."""
     _say(f"building {binary.title} {binary.version} once, {binary.takes}")
     part, log = folder / f"{binary.name}.part", folder / "build.log"
-    process = processes.launch(
-        ["nice", go, *_BUILD, "-o", str(part), "."], os.environ | _ENVIRON, log, folder=binary.module
-    )
+    work = folder / "work"  # Go leaves its temporary files where it is interrupted
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    environ = os.environ | _ENVIRON | {"GOTMPDIR": str(work)}
+    process = processes.launch(["nice", go, *_BUILD, "-o", str(part), "."], environ, log, folder=binary.module)
     try:
         failed = _watch(process, binary, log)
     finally:
-        processes.end(process)
+        processes.end(process, patience=10)
+        shutil.rmtree(work, ignore_errors=True)
     if failed:
         raise Missing(f"building {binary.title} failed; all of its output is in {log}:\n{processes.tail(log)}")
     part.rename(folder / binary.name)

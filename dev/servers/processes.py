@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import TypeVar
 
@@ -80,21 +82,22 @@ def launch(command: Sequence[str], environ: Mapping[str, str], log: Path, *, fol
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # what it starts itself ends with it, and a terminal's Ctrl-C is for us to pass on
         )
     finally:
         os.close(output)
 
 
 def wait_until(ready: Callable[[], bool], what: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Ask until it is so; an OSError is a no. Raises Failed at the deadline, or where the process has ended."""
+    """Ask until it is so; an error in asking is a no. Raises Failed at the deadline, or where the process has ended."""
     deadline = time.monotonic() + PATIENCE
     while True:
         code = process.poll()
         if code is not None:
-            end = tail(log)
-            failure = PortTaken if "address already in use" in end.lower() else Failed
-            raise failure(f"waited for {what}, and it has ended with {code}:\n{end}")
-        with suppress(OSError):  # nobody listens yet
+            last = tail(log)
+            failure = PortTaken if "address already in use" in last.lower() else Failed
+            raise failure(f"waited for {what}, and it has ended with {code}:\n{last}")
+        with suppress(OSError, HTTPException, ValueError):  # nobody listens yet, or somebody else does
             if ready():
                 return
         if time.monotonic() > deadline:
@@ -104,12 +107,13 @@ def wait_until(ready: Callable[[], bool], what: str, process: subprocess.Popen[b
 
 def end(process: subprocess.Popen[bytes], *, patience: float = 0) -> None:
     """It is over when this returns. `patience`: seconds in which it may end by itself, once it is asked to."""
-    if patience:
-        process.terminate()
+    if patience and process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)  # by which PostgreSQL, too, ends without waiting for its clients
         with suppress(subprocess.TimeoutExpired):
             process.wait(patience)
-    process.kill()  # nothing where it has ended
-    process.wait()
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def tail(log: Path, lines: int = 20) -> str:

@@ -30,6 +30,9 @@ BINARY = binaries.Binary(
     answer=r"^Vault v(\d+)\.(\d+)",
     least=(1, 15),
 )
+_PROBE = 2
+"""Seconds for an answer, where it will be asked again."""
+
 _STOPS_WITHIN = 20
 """Seconds; where its data is to be kept, it isn't killed before."""
 
@@ -56,7 +59,7 @@ class Vault:
         ca = {} if self.ca is None else {"VAULT_CACERT": str(self.ca)}
         return {"VAULT_ADDR": self.address, "VAULT_TOKEN": self.root_token, **ca}
 
-    def call(self, method: str, path: str, body: Any = None) -> Answer:
+    def call(self, method: str, path: str, body: Any = None, *, timeout: float = 30) -> Answer:
         """One request as root, to a path below `/v1/`; an answer with an error's status is an answer, too.
 
         Raises OSError where nobody answers.
@@ -71,7 +74,7 @@ class Vault:
         if self.ca is not None:
             handlers.append(HTTPSHandler(context=ssl.create_default_context(cafile=self.ca)))
         try:
-            with build_opener(*handlers).open(request, timeout=30) as answer:
+            with build_opener(*handlers).open(request, timeout=timeout) as answer:
                 return _answer(answer.status, answer.read())
         except HTTPError as error:
             with error:
@@ -197,10 +200,10 @@ class Raft:
         return self._health() in (200, 501, 503)
 
     def _health(self) -> int:
-        return self.vault.call("GET", "sys/health").status
+        return self.vault.call("GET", "sys/health", timeout=_PROBE).status
 
     def _served(self) -> str:
-        return ssl.get_server_certificate(("127.0.0.1", self._port), timeout=30)
+        return ssl.get_server_certificate(("127.0.0.1", self._port), timeout=_PROBE)
 
     def _done(self, method: str, path: str, body: Any = None) -> Any:
         answer = self.vault.call(method, path, body)
@@ -221,7 +224,10 @@ def _in_memory(binary: Path, folder: Path) -> tuple[subprocess.Popen[bytes], Vau
     environ = _environ(folder) | {"VAULT_DEV_ROOT_TOKEN_ID": token}  # arguments are for everybody to see
     # No other Vault knows this token; and KV may still be turning into version 2 when the server answers.
     return processes.start(
-        command, environ, folder / "vault.log", lambda: server.call("GET", "secret/config").status == 200
+        command,
+        environ,
+        folder / "vault.log",
+        lambda: server.call("GET", "secret/config", timeout=_PROBE).status == 200,
     ), server
 
 

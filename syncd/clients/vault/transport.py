@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
@@ -139,7 +140,6 @@ class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
         if http.sock is None:
             http.timeout = self._left(connection.deadline)
             http.connect()
-            http.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         http.sock.settimeout(self._left(connection.deadline))
         http.request(method, path, body, dict(headers))
         with http.getresponse() as response:
@@ -165,11 +165,7 @@ class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
             else HTTPSConnection(host, port, context=self._context())
         )
         made = _Connection(http, deadline=deadline)
-        http.response_class = lambda sock, *rest, **named: HTTPResponse(  # type: ignore[assignment,misc]  # a factory
-            _Timed(sock, lambda: self._left(made.deadline)),
-            *rest,
-            **named,  # type: ignore[arg-type]  # makefile is all
-        )
+        http.response_class = partial(_Response, lambda: self._left(made.deadline))  # type: ignore[assignment]  # a factory
         return made
 
     def _context(self) -> ssl.SSLContext:
@@ -189,14 +185,20 @@ class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
         return left
 
 
+class _Response(HTTPResponse):
+    """An answer that is read within a deadline, however slowly it drips."""
+
+    def __init__(self, left: Callable[[], float], sock: socket.socket, **named: Any) -> None:
+        super().__init__(sock, **named)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Timed(sock, left))
+
+
 class _Timed(io.RawIOBase):
     """A socket to read from, each time with what is left of the deadline."""
 
     def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
         self._sock, self._left = sock, left
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
 
     def readable(self) -> bool:
         return True
