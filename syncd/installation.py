@@ -91,7 +91,7 @@ class Installation:
                 f"isn't for workspace {workspace}",
                 f"an operator can add it: [targets.{name}] workspaces in {SETTINGS}",
             )
-        target: Target = TYPES[type_].opened(name, settings, settings.prefix or workspace, self.home)
+        target: Target = TYPES[type_].opened(name, settings, settings.prefix or workspace, self.home, self.environ)
         return target
 
     def overlaps(self, workspaces: tuple[str, ...]) -> Mapping[tuple[str, str], FixError]:

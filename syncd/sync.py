@@ -70,6 +70,7 @@ def prepare(
         observed = record.observed(target.name, _objects(layout, resolution, scope) - unsettled)
         if unsettled:
             observed = observed.updated(target.observe(unsettled, seal), unsettled)
+    observed = _still_ours(observed, record, target.name, mark)
     observed = _adopt(observed, record.adopted(target.name), mark)
     _refuse_later(observed, mark, standing)
 
@@ -148,6 +149,22 @@ def _objects(layout: Layout, resolution: Resolution, scope: Scope) -> frozenset[
     for deployment in (*resolution.linked, *resolution.gone):
         places.update(layout.plates(deployment))
     return frozenset(place.object for place in places)
+
+
+def _still_ours(observed: Observed, record: Record, target: str, mark: Mark) -> Observed:
+    """What says nothing of itself, at the version that was ours, is ours: its content was taken away since."""
+    silent = {name for name, stamp in observed.stamps.items() if stamp.mark is None} - {
+        place.object for place in observed.views
+    }
+    if not silent:
+        return observed
+    known = record.observed(target, silent).stamps
+    ours = {
+        name: known[name]
+        for name in silent & known.keys()
+        if known[name].version == observed.stamps[name].version and mark.same_owner(known[name].mark)
+    }
+    return replace(observed, stamps={**observed.stamps, **ours})
 
 
 def _adopt(observed: Observed, adopted: Mapping[str, str], mark: Mark) -> Observed:

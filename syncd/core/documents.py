@@ -116,12 +116,23 @@ def sealed(path: Path, value: Any, seal: Seal) -> str:
     return f"{SEALED}{seal(text([*path, value]))}"
 
 
+def envelope(content: Mapping[str, Any], mark: Mark | None) -> dict[str, Any]:
+    """Format, mark, content. Without a mark where the object that holds it carries one for all."""
+    return {"format": FORMAT, **({} if mark is None else {"mark": mark._asdict()}), **content}
+
+
 def encode(document: Document, mark: Mark | None) -> str:
-    """The envelope: format, mark, content. Without a mark where the object that holds it carries one for all."""
-    envelope: dict[str, Any] = {"format": FORMAT}
-    if mark is not None:
-        envelope["mark"] = mark._asdict()
-    return json.dumps({**envelope, **document.content}, ensure_ascii=False)
+    """The envelope of a document, as text."""
+    return json.dumps(envelope(document.content, mark), ensure_ascii=False)
+
+
+REMOVED = {"removed": True}
+"""The content of a tombstone: where an object can't be taken away against a version, this says that it is."""
+
+
+def is_removed(content: Mapping[str, Any]) -> bool:
+    """Is it a tombstone? Of another shape, it is a document like any other."""
+    return content.get("removed") is True
 
 
 def decode(envelope: Mapping[str, Any], subject: str) -> tuple[Mark | None, dict[str, Any]]:

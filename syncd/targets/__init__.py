@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncd.targets import directory
+from syncd.targets import directory, vault
 
-TYPES = {"directory": directory}
+TYPES = {"directory": directory, "vault": vault}
 """The module of each type, as `type` in syncd.toml names it."""

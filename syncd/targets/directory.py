@@ -42,7 +42,7 @@ class Settings(TargetSettings):
     """Who may read: files 0640, folders 0750. None: nobody but the owner, 0600 and 0700."""
 
 
-def opened(name: str, settings: Settings, prefix: str, home: Path) -> DirectoryTarget:
+def opened(name: str, settings: Settings, prefix: str, home: Path, environ: Mapping[str, str]) -> DirectoryTarget:
     """The target that these settings describe. Raises FixError for a group that the system doesn't know."""
     try:
         gid = None if settings.group is None else grp.getgrnam(settings.group).gr_gid

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,11 +13,11 @@ from hvac.api.secrets_engines.kv_v2 import KvV2
 from hvac.api.system_backend.policies import Policies
 
 from syncd.clients.vault.failures import failed, garbled
-from syncd.clients.vault.login import METHODS, SERVICE_ACCOUNT, Credential, Login, Session
+from syncd.clients.vault.login import Credential, Login, Session, login
 from syncd.clients.vault.transport import Answer, Server, Transport
 from syncd.core.errors import FixError, Reason, SyncError
 
-__all__ = ["METHODS", "SERVICE_ACCOUNT", "Credential", "Kept", "Login", "Server", "Vault"]
+__all__ = ["Credential", "Kept", "Login", "Server", "Vault", "login"]
 
 
 @dataclass(frozen=True)
@@ -142,17 +144,36 @@ class _LoggedIn(Adapter):  # type: ignore[misc]  # hvac has no types
     def __init__(self, transport: Transport, session: Session) -> None:
         # Not the base's: it would make a session of `requests`.
         self._transport, self._session = transport, session
+        self._resume = 0.0
 
     def request(self, method: str, url: str, headers: Mapping[str, str] | None = None, **more: Any) -> Answer:
         token = self._session.token()
-        answer = self._transport.request(method, url, {**(headers or {}), "X-Vault-Token": token}, **more)
+        answer = self._patiently(method, url, {**(headers or {}), "X-Vault-Token": token}, **more)
         if answer.status == 403 and self._session.another(token):
             again = {**(headers or {}), "X-Vault-Token": self._session.token()}
-            answer = self._transport.request(method, url, again, **more)
+            answer = self._patiently(method, url, again, **more)
         return answer
+
+    def _patiently(self, method: str, url: str, headers: Mapping[str, str], **more: Any) -> Answer:
+        """Again where Vault asks for fewer requests, as late as it says; all threads wait together."""
+        until = time.monotonic() + self._transport.server.patience
+        while True:
+            time.sleep(max(0.0, min(self._resume, until) - time.monotonic()))
+            answer = self._transport.request(method, url, headers, **more)
+            pause = _pause(answer)
+            if answer.status != 429 or time.monotonic() + pause > until:
+                return answer
+            self._resume = max(self._resume, time.monotonic() + pause)
 
     def get_login_token(self, response: Answer) -> str:
         raise NotImplementedError  # nobody logs in through this
+
+
+def _pause(answer: Answer) -> float:
+    """Seconds that Vault asks for, in whatever way it does; some, where it doesn't say."""
+    told = answer.headers.get("retry-after", "")
+    seconds = float(told) if told.isdecimal() else 0.5
+    return seconds * random.uniform(1.0, 1.3)  # noqa: S311  so that not all come back at once
 
 
 def _inner(answer: Answer, *path: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -58,6 +58,30 @@ class Login:
     mount: str = ""
 
 
+def login(subject: str, given: Mapping[str, str]) -> Login:
+    """A login from settings with the names of Airflow's VaultBackend: `auth_type` and what belongs to it.
+
+    Raises FixError, naming `subject` and the setting, where one is missing.
+    """
+    method = given.get("auth_type") or "token"
+    if method not in METHODS:
+        raise FixError(
+            Reason.INVALID_SETTINGS,
+            f"{subject}.auth_type",
+            "is no login of this release",
+            f"known are {', '.join(METHODS)}",
+        )
+    role, (text, path) = METHODS[method]
+    credential = Credential(given.get(text, ""), given.get(path, ""))
+    if method == "kubernetes" and credential == Credential():
+        credential = Credential(path=SERVICE_ACCOUNT)
+    missing = [role] if role and not given.get(role) else []
+    missing += [path] if credential == Credential() else []
+    if missing:
+        raise FixError(Reason.INVALID_SETTINGS, f"{subject}.{missing[0]}", f"auth_type {method} needs it", "set it")
+    return Login(method, credential, given.get(role, ""), given.get("auth_mount_point", ""))
+
+
 def _approle(transport: Transport, login: Login) -> Any:
     return AppRole(transport).login(login.role, login.credential.read(), False, login.mount or "approle")
 
@@ -71,7 +95,13 @@ def _kubernetes(transport: Transport, login: Login) -> Any:
 
 
 _LOGINS: dict[str, Callable[[Transport, Login], Any]] = {"approle": _approle, "jwt": _jwt, "kubernetes": _kubernetes}
-METHODS = ("token", *_LOGINS)
+METHODS = {
+    "token": ("", ("token", "token_path")),
+    "approle": ("role_id", ("secret_id", "secret_id_path")),
+    "jwt": ("jwt_role", ("jwt_token", "jwt_token_path")),
+    "kubernetes": ("kubernetes_role", ("", "kubernetes_jwt_path")),
+}
+"""By `auth_type`: the setting of its role, and those of its credential as text and as a file."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,9 @@ LARGEST = 64 * 2**20
 
 @dataclass(frozen=True)
 class Server:
-    """Where Vault is. `timeout` is in seconds, for one call in all."""
+    """Where Vault is. `timeout` is in seconds, for one call in all; `patience` for how
+    long a call may be put off where Vault asks for fewer requests.
+    """
 
     url: str
     namespace: str = ""
@@ -39,6 +41,7 @@ class Server:
     key: str = ""
     verify: bool = True
     timeout: float = 30
+    patience: float = 0
 
 
 class Answer(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from syncd.core.airflow_form import FORMS
 from syncd.core.documents import Document, Documents, Observed, Place, Seal
-from syncd.core.errors import SyncError
+from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.layouts import removals
 from syncd.core.layouts.layered import deployment_of, folder
 from syncd.core.model import KINDS, Item, Path
@@ -47,21 +47,75 @@ class AirflowFiles:
         return frozenset({self.home(item), *self.plates(item.deployment)})
 
     def documents(self, resolution: Resolution, observed: Observed) -> Documents:
-        made: dict[int, Document] = {}
-        goal: dict[Place, Document | None] = {}
-        for item, one in resolution.resolved.items():
-            if id(one) not in made:
-                made[id(one)] = airflow_document(one)
-            goal[self.home(item)] = made[id(one)]
         empty = Document({})
-        goal |= {place: empty for deployment in resolution.linked for place in self.plates(deployment)}
-        return {**goal, **removals(self, resolution, observed)}
+        plates = {place: empty for deployment in resolution.linked for place in self.plates(deployment)}
+        return {**_goal(self, resolution), **plates, **removals(self, resolution, observed)}
 
     def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
         return goal
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
         return {}
+
+
+@dataclass(frozen=True)
+class AirflowPaths:
+    """A path each, for `VaultBackend`: `<prefix>/deployments/<deployment>/connections/<id>`, the id as it is."""
+
+    name: ClassVar = "airflow"
+    prefix: str
+
+    def home(self, item: Item) -> Place:
+        return Place(f"{folder(self.prefix, item.deployment)}/{KINDS[item.kind].plural}/{item.id}")
+
+    def item(self, place: Place) -> Item | None:
+        deployment = self.deployment(place)
+        parts = place.object[len(folder(self.prefix, deployment)) + 1 :].split("/")
+        kind = _KIND_OF.get(f"{parts[0]}.json", "")
+        if not deployment or not kind or len(parts) != 2 or not KINDS[kind].valid_id(parts[1]):
+            return None
+        return None if parts[1] in _NO_NAMES else Item(deployment, kind, parts[1])
+
+    def deployment(self, place: Place) -> str:
+        return deployment_of(self.prefix, place)
+
+    def plates(self, deployment: str) -> tuple[Place, ...]:
+        return ()
+
+    def places(self, item: Item) -> frozenset[Place]:
+        return frozenset({self.home(item)})
+
+    def documents(self, resolution: Resolution, observed: Observed) -> Documents:
+        return {**_goal(self, resolution), **removals(self, resolution, observed)}
+
+    def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
+        return goal
+
+    def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
+        return {
+            item: FixError(
+                Reason.NOT_HOLDABLE,
+                str(item),
+                "no path can end in this id",
+                "give it an id without a slash, or another",
+            )
+            for item in resolution.resolved
+            if "/" in item.id or item.id in _NO_NAMES
+        }
+
+
+_NO_NAMES = (".", "..")
+"""What a path's last part can't be: it would be taken for another path."""
+
+
+def _goal(layout: AirflowFiles | AirflowPaths, resolution: Resolution) -> dict[Place, Document | None]:
+    made: dict[int, Document] = {}
+    goal: dict[Place, Document | None] = {}
+    for item, one in resolution.resolved.items():
+        if id(one) not in made:
+            made[id(one)] = airflow_document(one)
+        goal[layout.home(item)] = made[id(one)]
+    return goal
 
 
 def file_value(place: Place, document: Document) -> Any:
@@ -80,6 +134,14 @@ def found_document(place: Place, value: Any, secrets: Iterable[Path] | None) -> 
         return Document(content, frozenset((name,) for name in content))
     told = frozenset(secrets)
     return Document(content, secret_paths(kind, place.key, content, told) | told)
+
+
+def found_fields(item: Item, content: Mapping[str, Any], secrets: object) -> Document:
+    """What was found as fields. `secrets` are paths as lists; where they are anything else, all of it is secret."""
+    if not isinstance(secrets, list) or not all(isinstance(path, list) for path in secrets):
+        return Document(content, frozenset((name,) for name in content))
+    told = frozenset(tuple(map(str, path)) for path in secrets)
+    return Document(content, secret_paths(item.kind, item.id, content, told) | told)
 
 
 def _kind(place: Place) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from syncd.core import ids
-from syncd.core.documents import NAMEPLATE, Place, decode
+from syncd.core.documents import NAMEPLATE, Place, decode, is_removed
 from syncd.core.errors import FixError, Reason, WaitError
 from syncd.core.layouts.layered import Layered, folder, is_awaits
 from syncd.core.merge import LAYERS, Layer
@@ -55,7 +55,7 @@ class Found(NamedTuple):
 def nameplate(get: Get, address: Address) -> Nameplate:
     """Read the deployment's nameplate. Raises SyncError where it isn't there, can't be read, or is another's."""
     for place, flat in ((Layered(address.prefix).nameplate(address.deployment), False), (Place("", NAMEPLATE), True)):
-        envelope = get(place)
+        envelope = _there(get, place)
         if envelope is not None:
             return _checked(envelope, place, flat, address)
     raise FixError(
@@ -79,7 +79,7 @@ def lookup(get: Get, address: Address, kind: str, id_: str) -> Mapping[str, Any]
     plate = nameplate(get, address)
     if not KINDS[kind].valid_id(id_):  # it would lead anywhere: the empty one to the folder itself
         return None
-    found = get(home(address, plate, kind, id_))
+    found = _there(get, home(address, plate, kind, id_))
     if found is None and plate.awaits and f"{KINDS[kind].plural}/{ids.encode(id_)}" in plate.awaits:
         raise WaitError(
             Reason.NOT_SYNCED_YET,
@@ -88,6 +88,11 @@ def lookup(get: Get, address: Address, kind: str, id_: str) -> Mapping[str, Any]
             "`syncd status` says why",
         )
     return found
+
+
+def _there(get: Get, place: Place) -> Mapping[str, Any] | None:
+    found = get(place)
+    return None if found is None or is_removed(found) else found
 
 
 def count(names: Names, address: Address, plate: Nameplate) -> int:
