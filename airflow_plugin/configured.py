@@ -14,7 +14,30 @@ from syncd.core.secrets import MASK
 _SECTIONS = (("workers", "secrets_backend"), ("secrets", "backend"))
 """In the order in which a worker looks; the first is unknown to Airflow 2."""
 
-_SHOWN = ("workspace", "deployment", "source", "path", "prefix", "local_path")
+_SHOWN = (
+    "workspace",
+    "deployment",
+    "source",
+    "path",
+    "prefix",
+    "local_path",
+    "url",
+    "mount_point",
+    "namespace",
+    "verify",
+    "auth_type",
+    "auth_mount_point",
+    "token_path",
+    "role_id",
+    "secret_id_path",
+    "jwt_role",
+    "jwt_token_path",
+    "kubernetes_role",
+    "kubernetes_jwt_path",
+    "timeout",
+    "cache_ttl",
+    "max_stale",
+)
 
 
 @dataclass(frozen=True)

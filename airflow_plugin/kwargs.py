@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +15,55 @@ from syncd.core.layouts.lookup import Address
 from syncd.core.model import KINDS, NAME, NAME_LENGTH, Fields, dotted
 
 _NAMES = ("workspace", "deployment", "prefix")
-_PATHS = ("path", "local_path")
+_PATHS = ("path", "local_path", "token_path", "secret_id_path", "jwt_token_path", "kubernetes_jwt_path")
 _OBJECTS = ("local", "next")
-_NEEDED = ("workspace", "deployment", "path")
-KNOWN = ("workspace", "deployment", "source", "path", "prefix", "local", "local_path", "next")
-"""The keys, in the order in which they are shown."""
+_URL = re.compile(r"https?://[^/?#@\s]+(/[^?#\s]*)?")
+_SECONDS = {"timeout": 5.0, "cache_ttl": 5.0, "max_stale": 0.0}
+"""Numbers, each with what it is where nothing is said; a `timeout` of 0 would be none."""
 
-_SOURCES = ("directory",)
+_ALL = ("workspace", "deployment", "source", "prefix", "local", "local_path", "next")
+_LOGIN = (
+    "auth_type",
+    "auth_mount_point",
+    "token",
+    "token_path",
+    "role_id",
+    "secret_id",
+    "secret_id_path",
+    "jwt_role",
+    "jwt_token",
+    "jwt_token_path",
+    "kubernetes_role",
+    "kubernetes_jwt_path",
+)
+SOURCES = {
+    "directory": (("path",), ()),
+    "vault": (("url",), ("mount_point", "namespace", "verify", "cert", *_LOGIN, *_SECONDS)),
+}
+"""The keys of each source: those that it needs, and those that it may have. Vault's are those of VaultBackend."""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """`source` directory."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Vault:
+    """`source` vault. `login` are its settings as they were given, some of them secret."""
+
+    url: str
+    mount_point: str
+    namespace: str
+    verify: bool
+    ca: str
+    cert: tuple[str, str]
+    login: Mapping[str, str] = field(repr=False)
+    timeout: float
+    cache_ttl: float
+    max_stale: float
 
 
 @dataclass(frozen=True)
@@ -28,7 +71,7 @@ class Kwargs:
     """What `backend_kwargs` say. `local` is by kind and id; `next` is a class path and its own kwargs."""
 
     address: Address
-    path: str
+    source: Directory | Vault
     local: Mapping[tuple[str, str], Fields] = field(default_factory=dict, repr=False)
     local_path: str = ""
     next: tuple[str, Mapping[str, Any]] | None = field(default=None, repr=False)
@@ -46,19 +89,83 @@ def parse(given: Mapping[str, Any]) -> Kwargs:
                 )
             ]
         )
-    found = [
-        _problem(name, "no such key", f"known are {', '.join(KNOWN)}") for name in sorted(given.keys() - set(KNOWN))
+    source = given.get("source", "directory")
+    needed, more = SOURCES.get(source if isinstance(source, str) else "", ((), ()))
+    known = (*_ALL, *needed, *more)
+    told = {name: value for name, value in given.items() if value is not None}
+    found: list[FixError] = []
+    if not needed:
+        found.append(_problem("source", "is no source of this release", f"known are {', '.join(SOURCES)}"))
+        known = (*known, *told)
+    found += [
+        _problem(name, "no such key", f"known are {', '.join(known)}") for name in sorted(told.keys() - set(known))
     ]
-    texts = {name: value for name, value in given.items() if name in KNOWN and name not in _OBJECTS}
-    found += [_problem(name, "is missing", f'set "{name}"') for name in _NEEDED if texts.get(name, "") == ""]
+    missing = [name for name in (*_ALL[:2], *needed) if told.get(name, "") == ""]
+    found += [_problem(name, "is missing", f'set "{name}"') for name in missing]
+    texts = {name: value for name, value in told.items() if name in known and name not in _TYPED}
     for name, value in texts.items():
         found += [_problem(name, *problem) for problem in _text_problems(name, value)]
     local = _local(_object(given.get("local", {}), "local", found), found)
     following = _next(_object(given.get("next", {}), "next", found), found)
+    opened = _directory(texts) if source == "directory" else _vault(told, texts, found)
     if found:
         raise Problems(found)
     address = Address(texts["workspace"], texts["deployment"], texts.get("prefix") or texts["workspace"])
-    return Kwargs(address, texts["path"].rstrip("/") or "/", local, texts.get("local_path", "").rstrip("/"), following)
+    return Kwargs(address, opened, local, texts.get("local_path", "").rstrip("/"), following)
+
+
+def _directory(texts: Mapping[str, Any]) -> Directory:
+    return Directory(str(texts.get("path", "")).rstrip("/") or "/")
+
+
+def _vault(told: Mapping[str, Any], texts: Mapping[str, Any], found: list[FixError]) -> Vault:
+    verify = _verify(told.get("verify", True), found)
+    return Vault(
+        url=str(texts.get("url", "")).rstrip("/"),
+        mount_point=texts.get("mount_point") or "secret",
+        namespace=texts.get("namespace", ""),
+        verify=verify is not False,
+        ca=verify if isinstance(verify, str) else "",
+        cert=_cert(told.get("cert", ""), found),
+        login={name: texts[name] for name in _LOGIN if texts.get(name)},
+        **{name: _number(told, name, found) for name in _SECONDS},
+    )
+
+
+_TYPED = (*_OBJECTS, *_SECONDS, "verify", "cert")
+"""Keys whose value may be something else than a text."""
+
+
+def _number(given: Mapping[str, Any], name: str, found: list[FixError]) -> float:
+    value = given.get(name, "")
+    if value == "":
+        return _SECONDS[name]
+    try:
+        seconds = float(value) if not isinstance(value, bool) else -1.0
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if not (seconds > 0 if name == "timeout" else seconds >= 0) or seconds == float("inf"):
+        found.append(_problem(name, "is no number of seconds"))
+    return seconds
+
+
+def _verify(value: Any, found: list[FixError]) -> bool | str:
+    if isinstance(value, str) and value.lower() in ("", "true", "false"):
+        value = value.lower() != "false"
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and Path(value).is_absolute():
+        return value
+    found.append(_problem("verify", "is neither true, nor false, nor the absolute path of an authority's file"))
+    return True
+
+
+def _cert(value: Any, found: list[FixError]) -> tuple[str, str]:
+    pair = [value, ""] if isinstance(value, str) else value
+    if isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, str) for one in pair):
+        return pair[0], pair[1]
+    found.append(_problem("cert", "is neither the path of a certificate with its key, nor a list of both paths"))
+    return "", ""
 
 
 def _text_problems(name: str, value: Any) -> Iterator[tuple[str, str]]:
@@ -70,8 +177,8 @@ def _text_problems(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield "holds a NUL", "take it out"
     elif name in _PATHS and value and not Path(value).is_absolute():
         yield "is no absolute path", "Airflow's processes don't all run in the same folder"
-    elif name == "source" and value not in _SOURCES:
-        yield "is no source of this release", f"known are {', '.join(_SOURCES)}"
+    elif name == "url" and value and not _URL.fullmatch(value):
+        yield "is no address of a Vault", "https://host:8200, with nothing secret in it"
 
 
 def _object(value: Any, name: str, found: list[FixError]) -> Mapping[str, Any]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path as Folder
-from typing import Any
+from typing import Any, Protocol
 
 from airflow_plugin import kwargs as settings
 from airflow_plugin.masking import mask
@@ -26,6 +27,16 @@ from syncd.core.secrets import is_secret, secret_paths
 from syncd.sources.directory import DirectorySource
 
 
+class _Source(Protocol):
+    """A source, as `syncd.core.ports` has it, and what the report asks of it."""
+
+    def get(self, place: Place) -> Mapping[str, Any] | None: ...
+
+    def path(self, place: Place) -> str: ...
+
+    def names(self, folder: str) -> tuple[str, ...]: ...
+
+
 class Lookup:
     """One configuration: its source, and what was rendered from documents that haven't changed since.
 
@@ -34,7 +45,7 @@ class Lookup:
 
     def __init__(self, given: settings.Kwargs) -> None:
         self.settings = given
-        self.source = DirectorySource(given.path)
+        self.source, self._within = _opened(given.source)
         self._local = DirectorySource(given.local_path) if given.local_path else None
         self._rendered: dict[tuple[str, str], tuple[Any, Any, str]] = {}
         self._following: dict[type | None, Any] = {}
@@ -43,7 +54,8 @@ class Lookup:
         """What Airflow gets for an id; None where it isn't linked. Raises SyncError for anything else."""
         if not isinstance(id_, str):  # a DAG may ask for anything
             return None
-        envelope = lookup(self.source.get, self.settings.address, kind, id_)
+        with self._within():
+            envelope = lookup(self.source.get, self.settings.address, kind, id_)
         if envelope is None:
             self._rendered.pop((kind, id_), None)
             return None
@@ -102,6 +114,28 @@ class Lookup:
         for path, problem in problems(kind, fields or {}):
             raise FixError(Reason.INVALID_DEFINITION, self._local.path(place), f"{dotted(path)}: {problem}")
         return fields
+
+
+def _opened(given: settings.Directory | settings.Vault) -> tuple[_Source, Callable[[], AbstractContextManager[None]]]:
+    """The source, and what gives all that a lookup reads one deadline. Raises FixError."""
+    if isinstance(given, settings.Directory):
+        return DirectorySource(given.path), nullcontext
+    try:  # here, since hvac costs a process 0.1 s
+        from syncd.clients.vault import Server, login
+        from syncd.sources.vault import VaultSource
+    except ImportError:
+        raise FixError(
+            Reason.INVALID_SETTINGS, "backend_kwargs: source", "vault needs hvac here", "pip install hvac"
+        ) from None
+    server = Server(given.url, given.namespace, given.ca, *given.cert, given.verify, given.timeout)
+    source = VaultSource(
+        server,
+        login("backend_kwargs", given.login),
+        given.mount_point,
+        cache_ttl=given.cache_ttl,
+        max_stale=given.max_stale,
+    )
+    return source, source.within
 
 
 def _check(kind: str, id_: str, effective: Effective) -> None:

@@ -68,23 +68,26 @@ def _(shared: Shared) -> None:
     shared.root.write_text("")
 
 
-@broken("the nameplate of another workspace", "is the nameplate of another workspace, not of other")
+@broken("a document of another workspace", "is of another workspace, not of other")
 def _(shared: Shared) -> dict[str, Any]:
     return {"workspace": "other", "prefix": "analytics"}
 
 
 @broken("the nameplate of another deployment", "is the nameplate of another deployment, not of etl-dev")
 def _(shared: Shared) -> None:
+    shared.file("connections/torn").unlink()
     shutil.copy(shared.file("nameplate", "etl-prod"), shared.file("nameplate"))
 
 
 @broken("a nameplate that is no JSON", "nameplate: is no JSON object")
 def _(shared: Shared) -> None:
+    shared.file("connections/torn").unlink()
     shared.file("nameplate").write_text(f'{{"workspace": "analytics", "{SECRET}')
 
 
 @broken("a nameplate of a later format", "has format 99, and this release reads 1; upgrade")
 def _(shared: Shared) -> None:
+    shared.file("connections/torn").unlink()
     edit(shared.file("nameplate"), format=99)
 
 
@@ -332,7 +335,9 @@ def test_what_another_user_may_not_read_is_an_error(backend: type[Any], shared: 
             path.chmod(0o755 if path.is_dir() else 0o644)
         open_.file(name).chmod(0o600)
 
-        told = _as_nobody(lambda: backend(**open_.kwargs()).get_conn_value("warehouse"))
+        told = _as_nobody(
+            lambda: backend(**open_.kwargs()).get_conn_value("nonesuch" if name == "nameplate" else "warehouse")
+        )
 
     assert f"{name}" in told
     assert "can't be read by this user" in told

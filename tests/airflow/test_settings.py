@@ -18,7 +18,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "an unknown key": ({"deploymnet": SECRET}, "deploymnet: no such key; known are workspace, deployment"),
     "no deployment": ({"deployment": ""}, 'deployment: is missing; set "deployment"'),
     "a number for a name": ({"workspace": 7}, "workspace: isn't a text"),
-    "null for a path": ({"path": None}, "path: isn't a text"),
+    "null for a path": ({"path": None}, "path: is missing"),
     "a name that nobody can have": ({"deployment": "ETL prod"}, "deployment: is no name"),
     "a name that leads elsewhere": ({"prefix": "../other"}, "prefix: is no name"),
     "a relative path": ({"path": "shared"}, "path: is no absolute path"),

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 
 from syncd.core import ids
-from syncd.core.documents import NAMEPLATE, Place, encode
+from syncd.core.documents import NAMEPLATE, REMOVED, Document, Place, encode
 from syncd.core.errors import FixError, Reason, WaitError
 from syncd.core.layouts.layered import Layered, nameplate_document
-from syncd.core.layouts.lookup import Address, Found, Nameplate, count, home, lookup, nameplate, read
+from syncd.core.layouts.lookup import Address, Found, Nameplate, count, lookup, nameplate, read
 from syncd.core.merge import LAYERS, Layer
 from syncd.core.model import KINDS, Definition, Deployment, Item, Key, Scope, Workspace
 from tests import strategies as some
@@ -157,10 +157,25 @@ def test_a_miss_without_one_is_an_error_that_says_what_to_check() -> None:
     assert "backend_kwargs" in str(error)
 
 
-def test_a_document_without_a_nameplate_is_not_read() -> None:
+def test_a_document_that_says_whose_it_is_needs_no_nameplate() -> None:
+    marked: dict[str, Any] = json.loads(encode(Document({"layers": {}, "secrets": []}), MARK))
+    place = LAYOUT.home(Item("etl-dev", "connection", "warehouse"))
+    assert lookup(only(marked, place).get, address(), "connection", "warehouse") is marked
+    assert refused(only(marked, place), address(workspace="finance")).reason is Reason.NO_NAMEPLATE
+
+
+def test_a_document_that_does_not_say_whose_it_is_is_not_read_without_a_nameplate() -> None:
     """It may be what is left of another deployment."""
     place = LAYOUT.home(Item("etl-dev", "connection", "warehouse"))
     assert refused(only({"format": 1, "layers": {}, "secrets": []}, place)).reason is Reason.NO_NAMEPLATE
+
+
+def test_a_tombstone_is_as_if_nothing_lay_there() -> None:
+    tombstone: dict[str, Any] = json.loads(encode(Document(REMOVED), MARK))
+    place = LAYOUT.home(Item("etl-dev", "connection", "warehouse"))
+    there = Shelf({place: tombstone, LAYOUT.nameplate("etl-dev"): plate()})
+    assert lookup(there.get, address(), "connection", "warehouse") is None
+    assert refused(only(tombstone)).reason is Reason.NO_NAMEPLATE
 
 
 @pytest.mark.parametrize("name", ["workspace", "deployment"])
@@ -188,9 +203,9 @@ def test_a_prefix_is_where_the_workspaces_documents_lie() -> None:
     where = address(prefix="team/shared")
     source = only(plate(), Layered("team/shared").nameplate("etl-dev"))
     assert lookup(source.get, where, "connection", "warehouse") is None
-    assert home(where, nameplate(source.get, where), "variable", "A") == Place(
-        "team/shared/deployments/etl-dev/variables/.a"
-    )
+    found = {"format": 1, "mark": MARK._asdict(), "layers": {}, "secrets": []}
+    shelf = Shelf({Place("team/shared/deployments/etl-dev/variables/.a"): found})
+    assert lookup(shelf.get, where, "variable", "A") is found
 
 
 @pytest.mark.parametrize("id_", ["", "a b", "a\n", "x" * 251])
@@ -209,7 +224,9 @@ def test_an_id_that_no_definition_can_have_is_not_linked_and_never_looked_for(id
 @given(some.conn_ids)
 def test_in_a_mounted_secret_a_document_is_a_key_of_its_kind_and_encoded_id(id_: str) -> None:
     flat = Nameplate(Place("", NAMEPLATE), flat=True, count=0, revision=0)
-    assert home(address(), flat, "connection", id_) == Place("", f"connections.{ids.encode(id_)}")
+    found = {"format": 1, "layers": {}, "secrets": []}
+    shelf = Shelf({flat.place: plate(), Place("", f"connections.{ids.encode(id_)}"): found})
+    assert lookup(shelf.get, address(), "connection", id_) is found
     names = [f"{row.plural}.{ids.encode(id_)}" for row in KINDS.values()]
     assert count(lambda folder: [*names, NAMEPLATE, "..data", "x"], address(), flat) == 2
 

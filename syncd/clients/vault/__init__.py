@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,10 @@ class Vault:
         self._transport = Transport(server)
         self._adapter = _LoggedIn(self._transport, Session(self._transport, login))
         self._kv, self._policies = KvV2(self._adapter), Policies(self._adapter)
+
+    def within(self) -> AbstractContextManager[None]:
+        """All calls of this thread inside have one deadline together: the server's timeout, from now on."""
+        return self._transport.within()
 
     def read(self, path: str) -> Kept | None:
         """The latest version, and the metadata beside it, of one moment; None where there never was one."""

@@ -10,9 +10,11 @@ import io
 import json
 import socket
 import ssl
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -75,7 +77,7 @@ class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
         self._clock = clock
         self._idle: deque[_Connection] = deque()
         self._parts = urlsplit(server.url)
-        self._tls: ssl.SSLContext | None = None
+        self._shared = threading.local()
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, *, timeout: float = 0, **more: Any
@@ -86,6 +88,7 @@ class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
         if more.get("params"):
             path += f"?{urlencode(more['params'])}"
         deadline = self._clock() + (timeout or self.server.timeout)
+        deadline = min(deadline, getattr(self._shared, "deadline", deadline))
         sent = {"X-Vault-Request": "true", **(headers or {})}
         if self.server.namespace:
             sent["X-Vault-Namespace"] = self.server.namespace
@@ -100,6 +103,16 @@ class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
             failure = unreached(self.server.url, error, timeout or self.server.timeout)
         # Raised here: the frames above hold the token and what was sent.
         raise failure
+
+    @contextmanager
+    def within(self) -> Iterator[None]:
+        """All calls of this thread inside have one deadline together: the server's timeout, from now on."""
+        before = getattr(self._shared, "deadline", float("inf"))
+        self._shared.deadline = min(before, self._clock() + self.server.timeout)
+        try:
+            yield
+        finally:
+            self._shared.deadline = before
 
     def get_login_token(self, response: Answer) -> str:
         """The token that a login gave."""

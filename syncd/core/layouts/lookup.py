@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from syncd.core import ids
-from syncd.core.documents import NAMEPLATE, Place, decode, is_removed
+from syncd.core.documents import NAMEPLATE, Place, decode, is_removed, read_mark
 from syncd.core.errors import FixError, Reason, WaitError
 from syncd.core.layouts.layered import Layered, folder, is_awaits
 from syncd.core.merge import LAYERS, Layer
-from syncd.core.model import KINDS, Item, Path
+from syncd.core.model import KINDS, Path
 
 Get = Callable[[Place], "Mapping[str, Any] | None"]
 """A source's `get`: the envelope at a place, None where there is none; anything else raises SyncError."""
@@ -67,20 +67,21 @@ def nameplate(get: Get, address: Address) -> Nameplate:
     )
 
 
-def home(address: Address, plate: Nameplate, kind: str, id_: str) -> Place:
-    """Where an item's document lies."""
-    if plate.flat:
-        return Place("", f"{KINDS[kind].plural}.{ids.encode(id_)}")
-    return Layered(address.prefix).home(Item(address.deployment, kind, id_))
-
-
 def lookup(get: Get, address: Address, kind: str, id_: str) -> Mapping[str, Any] | None:
-    """The envelope that lies for an id; None where it is truly not linked. Raises SyncError for anything else."""
+    """The envelope that lies for an id; None where it is truly not linked. Raises SyncError for anything else.
+
+    The document is asked for first: its mark says whose it is, and only a miss needs the nameplate.
+    """
+    valid = KINDS[kind].valid_id(id_)  # any other would lead anywhere: the empty one to the folder itself
+    name = f"{KINDS[kind].plural}/{ids.encode(id_)}" if valid else ""
+    place = Place(f"{folder(address.prefix, address.deployment)}/{name}")
+    found = _there(get, place) if valid else None
+    if found is not None and _is_for(found, place, address):
+        return found
     plate = nameplate(get, address)
-    if not KINDS[kind].valid_id(id_):  # it would lead anywhere: the empty one to the folder itself
-        return None
-    found = _there(get, home(address, plate, kind, id_))
-    if found is None and plate.awaits and f"{KINDS[kind].plural}/{ids.encode(id_)}" in plate.awaits:
+    if plate.flat and valid:
+        found = _there(get, Place("", name.replace("/", ".", 1)))
+    if found is None and name in plate.awaits:
         raise WaitError(
             Reason.NOT_SYNCED_YET,
             f"{kind} {id_}",
@@ -88,6 +89,19 @@ def lookup(get: Get, address: Address, kind: str, id_: str) -> Mapping[str, Any]
             "`syncd status` says why",
         )
     return found
+
+
+def _is_for(envelope: Mapping[str, Any], place: Place, address: Address) -> bool:
+    """Does its mark say that it is this workspace's? One without a mark says nothing."""
+    mark = read_mark(envelope.get("mark"))
+    if mark is not None and mark.workspace != address.workspace:
+        raise FixError(
+            Reason.NO_NAMEPLATE,
+            str(place),
+            f"is of another workspace, not of {address.workspace}",
+            "check `workspace` and `prefix` in backend_kwargs",
+        )
+    return mark is not None
 
 
 def _there(get: Get, place: Place) -> Mapping[str, Any] | None:
