@@ -42,8 +42,8 @@ if TYPE_CHECKING:  # hvac costs a command 0.2 s: it is imported where a Vault is
 T = TypeVar("T")
 R = TypeVar("R")
 
-LAYOUTS = {layout.name: layout for layout in (Layered, AirflowPaths)}
-"""The layouts that a Vault holds, the default first."""
+LAYOUTS: Mapping[str, type[Layered | AirflowPaths]] = {layout.name: layout for layout in (Layered, AirflowPaths)}
+"""The layouts that a Vault holds."""
 
 _AT_ONCE = 8
 """Requests: more of them make two cores no faster."""
@@ -58,6 +58,7 @@ _LONGEST = 512
 class Settings(TargetSettings):
     """type = "vault". Names are those of Airflow's VaultBackend. VAULT_TOKEN and VAULT_SECRET_ID are read, too."""
 
+    layout: str = Layered.name
     url: str = Field(pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")
     mount_point: str = Field(default="secret", pattern=r"^[^/\s][^\s]*[^/\s]$|^[^/\s]$")
     namespace: str = ""
@@ -105,7 +106,7 @@ def opened(name: str, settings: Settings, prefix: str, home: Path, environ: Mapp
         patience=settings.timeout,
     )
     entered = login(f"targets.{name}", {**secrets, **given, **paths})
-    layout = LAYOUTS[settings.layout or next(iter(LAYOUTS))](prefix)
+    layout = LAYOUTS[settings.layout](prefix)
     return VaultTarget(name, layout, Vault(server, entered, settings.mount_point))
 
 
