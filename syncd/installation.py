@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from syncd import references
 from syncd.core.errors import FixError, Problems, Reason, SyncError
 from syncd.core.model import NAME, NAME_LENGTH, dotted
 from syncd.core.ports import Read, Target
-from syncd.references import Allowed
+from syncd.references import Allowed, VaultRead
 from syncd.registry import database, encryption
 from syncd.targets import TYPES
 from syncd.targets.settings import TargetSettings
@@ -38,7 +39,15 @@ _TEMPLATE = """\
 # [references]                        # what definitions may read through syncd's eyes: nothing unless named here
 # env = ["WAREHOUSE_*"]
 # files = ["/run/secrets"]
+# vault = {target = "vault", paths = ["kv/team/*"]}  # MOUNT/PATH, read with that target's address and login
 """
+
+
+class _VaultReferences(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
+
+    target: str
+    paths: list[str]
 
 
 class _References(BaseModel):
@@ -46,6 +55,7 @@ class _References(BaseModel):
 
     env: list[str] = []
     files: list[str] = []
+    vault: _VaultReferences | None = None
 
 
 class _Settings(BaseModel):
@@ -63,6 +73,7 @@ class Installation:
     url: str
     targets: Mapping[str, tuple[str, TargetSettings]]
     allowed: Allowed
+    vault: str
     environ: Mapping[str, str] = field(repr=False)
 
     @property
@@ -116,7 +127,20 @@ class Installation:
 
     def read(self) -> Read:
         """Reads references through the allow-list, each once for as long as this function is kept."""
-        return references.once(self.allowed, self.environ)
+        return references.once(self.allowed, self.environ, self._vault())
+
+    def _vault(self) -> VaultRead | None:
+        """Reads with the address and the login of the target that [references] names, one client per mount."""
+        type_, settings = self.targets.get(self.vault, ("", None))
+        if settings is None:
+            return None
+        client = cache(partial(TYPES[type_].reader, self.vault, settings, self.home, self.environ))
+
+        def read(mount: str, path: str) -> Mapping[str, Any] | None:
+            kept = client(mount).read(path)
+            return None if kept is None else kept.data
+
+        return read
 
 
 class Created(NamedTuple):
@@ -170,7 +194,13 @@ def load(environ: Mapping[str, str]) -> Installation:
         problems.append(error)
     if problems:
         raise Problems(problems)
-    return Installation(home, url, targets, Allowed(tuple(settings.references.env), files, never, home), environ)
+    vault = settings.references.vault or _VaultReferences(target="", paths=[])
+    if vault.target and targets.get(vault.target, ("",))[0] != "vault":
+        problems.append(_problem(path, ("references", "vault", "target"), "is no target of type vault"))
+    if problems:
+        raise Problems(problems)
+    allowed = Allowed(tuple(settings.references.env), files, never, home, tuple(vault.paths))
+    return Installation(home, url, targets, allowed, vault.target, environ)
 
 
 def _home(environ: Mapping[str, str]) -> Path:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.model import Reference
@@ -28,31 +31,44 @@ class Allowed:
     """What definitions may read through the daemon's eyes; nothing unless named.
 
     `env` are patterns of names; `files` are files or folders; `never` are paths that stay unreadable all the same;
-    `base` is the folder that a relative path begins at.
+    `base` is the folder that a relative path begins at; `vault` are patterns of MOUNT/PATH.
     """
 
     env: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     never: tuple[Path, ...] = ()
     base: Path = Path("/")
+    vault: tuple[str, ...] = ()
+
+
+VaultRead = Callable[[str, str], "Mapping[str, Any] | None"]
+"""What lies at a path of a mount, None where nothing does. Raises SyncError."""
 
 
 def read(
-    references: Collection[Reference], allowed: Allowed, environ: Mapping[str, str]
+    references: Collection[Reference], allowed: Allowed, environ: Mapping[str, str], vault: VaultRead | None = None
 ) -> Mapping[Reference, str | SyncError]:
-    """The value of each, or why it can't be had. Raises nothing: one that can't be read blocks only who needs it."""
+    """The value of each, or why it can't be had. Raises nothing: one that can't be read blocks only who needs it.
+
+    A path of `vault` is read once, however many of its keys are wanted.
+    """
     resolved = replace(allowed, files=_resolved(allowed.files), never=_resolved(allowed.never))
-    return {one: _SCHEMES.get(one.scheme, _unknown)(one, resolved, environ) for one in dict.fromkeys(references)}
+    schemes = {
+        "env": partial(_env, allowed=resolved, environ=environ),
+        "file": partial(_file, allowed=resolved),
+        "vault": partial(_vault, allowed=resolved, ask=cache(partial(_asked, vault))),
+    }
+    return {one: schemes[one.scheme](one) for one in dict.fromkeys(references)}
 
 
 def once(
-    allowed: Allowed, environ: Mapping[str, str]
+    allowed: Allowed, environ: Mapping[str, str], vault: VaultRead | None = None
 ) -> Callable[[Collection[Reference]], Mapping[Reference, str | SyncError]]:
     """A reader that asks for each reference once for as long as it is kept: a pass sees one state of each."""
     known: dict[Reference, str | SyncError] = {}
 
     def read_once(references: Collection[Reference]) -> Mapping[Reference, str | SyncError]:
-        known.update(read([one for one in references if one not in known], allowed, environ))
+        known.update(read([one for one in references if one not in known], allowed, environ, vault))
         return {one: known[one] for one in references}
 
     return read_once
@@ -72,7 +88,7 @@ def _env(reference: Reference, allowed: Allowed, environ: Mapping[str, str]) -> 
     return _checked(reference, value.encode("utf-8", "surrogatepass"))
 
 
-def _file(reference: Reference, allowed: Allowed, environ: Mapping[str, str]) -> str | SyncError:
+def _file(reference: Reference, allowed: Allowed) -> str | SyncError:
     try:
         path = Path(os.path.realpath(allowed.base / reference.location))
     except ValueError:  # a NUL, or what no name can hold
@@ -97,8 +113,37 @@ def _file(reference: Reference, allowed: Allowed, environ: Mapping[str, str]) ->
     return text[: -2 if text.endswith("\r\n") else -1] or _empty(reference)
 
 
-def _unknown(reference: Reference, allowed: Allowed, environ: Mapping[str, str]) -> SyncError:
-    return _unreadable(reference, f"{reference.scheme}: can't be read by this release")
+def _vault(
+    reference: Reference, allowed: Allowed, ask: Callable[[str, str], Mapping[str, Any] | SyncError | None]
+) -> str | SyncError:
+    where, _, key = reference.location.partition("#")
+    if not any(fnmatchcase(where, pattern) for pattern in allowed.vault) or not _PLAIN.fullmatch(where):
+        return _refused(reference, "vault")
+    mount, _, path = where.partition("/")
+    found = ask(mount, path)
+    if isinstance(found, SyncError):
+        # Whatever it is to whoever looks at that path: to who needs it, a reference that can't be read now.
+        told = WaitError if isinstance(found, WaitError) else FixError
+        return told(Reason.REFERENCE_UNREADABLE, str(reference), f"{found.subject}: {found.problem}", found.remedy)
+    if found is None:
+        return _unreadable(reference, "isn't there", "write it, or correct the path")
+    value = found.get(key)
+    if not isinstance(value, str):
+        return _unreadable(reference, "has no text under this key", "name one after a #: vault:MOUNT/PATH#KEY")
+    return _checked(reference, value.encode("utf-8", "surrogatepass"))
+
+
+def _asked(vault: VaultRead | None, mount: str, path: str) -> Mapping[str, Any] | SyncError | None:
+    if vault is None:
+        return FixError(Reason.INVALID_SETTINGS, "[references] vault", "names no target", "name a target of type vault")
+    try:
+        return vault(mount, path)
+    except SyncError as error:
+        return error.with_traceback(None)
+
+
+_PLAIN = re.compile(r"[\w@:+-][\w@:+.-]*(/[\w@:+-][\w@:+.-]*)+", re.ASCII)
+"""MOUNT/PATH that no server takes for another one: Vault cleans `..`, `//` and a slash at the end away."""
 
 
 def _content(path: Path) -> bytes:
@@ -176,6 +221,3 @@ def _refused(reference: Reference, setting: str) -> SyncError:
 
 def _own(reference: Reference) -> SyncError:
     return FixError(Reason.REFERENCE_REFUSED, str(reference), "is syncd's own or the system's, and never readable")
-
-
-_SCHEMES = {"env": _env, "file": _file}

@@ -110,7 +110,7 @@ def _reference(kind: str, given: str) -> _Argument:
     name, equals, text = given.partition("=")
     path = field_path(kind, name, "--from")
     if not equals:
-        raise WrongUsage(f"--from wants {dotted(path)}=env:NAME or {dotted(path)}=file:PATH")
+        raise WrongUsage(f"--from wants {dotted(path)}=env:NAME, file:PATH or vault:MOUNT/PATH#KEY")
     if len(path) == 1 and KINDS[kind].fields[path[0]] == "object":
         raise WrongUsage(f"--from reads one value: name a key, as in {path[0]}.NAME")
     return _Argument(path, _From.REFERENCE, text)

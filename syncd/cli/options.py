@@ -30,7 +30,11 @@ FieldsArgument = Annotated[
 ]
 FromOption = Annotated[
     list[str] | None,
-    typer.Option("--from", metavar="F=REF", help="Read F at each sync: env:NAME or file:PATH. May be repeated."),
+    typer.Option(
+        "--from",
+        metavar="F=REF",
+        help="Read F at each sync: env:NAME, file:PATH, vault:MOUNT/PATH#KEY. May be repeated.",
+    ),
 ]
 DeploymentArgument = Annotated[str, typer.Argument(metavar="DEPLOYMENT", help="The deployment's name.")]
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A connection's id, or a variable's key.")]
@@ -45,7 +49,8 @@ Fields:
   password=@PATH            reads a file
   password=-                reads stdin
   login=@@x                 the text @x
-  --from password=env:NAME  read at each sync, never stored; or file:PATH
+  --from password=env:NAME  read at each sync, never stored; or file:PATH,
+                            vault:MOUNT/PATH#KEY
 A secret is never an argument: others on this machine can see those.""",
     "variable": """\
 Its one field:
@@ -54,7 +59,8 @@ Its one field:
   value=@PATH            reads a file
   value=-                reads stdin
   value=@@x              the text @x
-  --from value=env:NAME  read at each sync, never stored; or file:PATH
+  --from value=env:NAME  read at each sync, never stored; or file:PATH,
+                         vault:MOUNT/PATH#KEY
 A secret is never an argument: others on this machine can see those.""",
 }
 """How fields are given, by kind."""

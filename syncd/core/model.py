@@ -20,7 +20,7 @@ _ID_LENGTH = 250
 
 
 class Reference(NamedTuple):
-    """Where a value is read at each pass, never what it is: `env:NAME`, `file:PATH`."""
+    """Where a value is read at each pass, never what it is: `env:NAME`, `file:PATH`, `vault:MOUNT/PATH#KEY`."""
 
     scheme: str
     location: str
@@ -37,7 +37,7 @@ class Reference(NamedTuple):
         return cls(scheme, location)
 
 
-SCHEMES = ("env", "file")
+SCHEMES = ("env", "file", "vault")
 
 
 class Item(NamedTuple):

@@ -84,6 +84,15 @@ class Settings(TargetSettings):
 
 def opened(name: str, settings: Settings, prefix: str, home: Path, environ: Mapping[str, str]) -> VaultTarget:
     """The target that these settings describe. Raises FixError where hvac or what a login needs is missing."""
+    return VaultTarget(name, LAYOUTS[settings.layout](prefix), _client(name, settings, home, environ))
+
+
+def reader(name: str, settings: Settings, home: Path, environ: Mapping[str, str], mount: str) -> Vault:
+    """The same Vault and login, for another mount: what references are read through. Raises FixError."""
+    return _client(name, settings.model_copy(update={"mount_point": mount}), home, environ)
+
+
+def _client(name: str, settings: Settings, home: Path, environ: Mapping[str, str]) -> Vault:
     try:
         from syncd.clients.vault import Server, Vault, login
     except ImportError:
@@ -106,8 +115,7 @@ def opened(name: str, settings: Settings, prefix: str, home: Path, environ: Mapp
         patience=settings.timeout,
     )
     entered = login(f"targets.{name}", {**secrets, **given, **paths})
-    layout = LAYOUTS[settings.layout](prefix)
-    return VaultTarget(name, layout, Vault(server, entered, settings.mount_point))
+    return Vault(server, entered, settings.mount_point)
 
 
 def extent(settings: Settings, prefix: str, home: Path) -> str:

@@ -98,9 +98,9 @@ def test_a_reference_round_trips_through_its_text(reference: Reference) -> None:
 
 @pytest.mark.parametrize("written", ["", "env", "env:", ":X", "http:X", "ENV:X", "tell-nobody"])
 def test_a_text_that_is_no_reference_is_refused_and_not_shown(written: str) -> None:
-    with pytest.raises(ValueError, match=r"^a reference is one of env:…, file:…$"):
+    with pytest.raises(ValueError, match=r"^a reference is one of env:…, file:…, vault:…$"):
         Reference.parse(written)
-    assert SCHEMES == ("env", "file")
+    assert SCHEMES == ("env", "file", "vault")
 
 
 def test_an_item_is_called_by_its_deployment_and_id() -> None:
