@@ -58,7 +58,7 @@ def read(
         "file": partial(_file, allowed=resolved),
         "vault": partial(_vault, allowed=resolved, ask=cache(partial(_asked, vault))),
     }
-    return {one: schemes[one.scheme](one) for one in dict.fromkeys(references)}
+    return {one: schemes.get(one.scheme, _unknown)(one) for one in dict.fromkeys(references)}
 
 
 def once(
@@ -111,6 +111,10 @@ def _file(reference: Reference, allowed: Allowed) -> str | SyncError:
     if isinstance(text, SyncError) or not text.endswith("\n"):
         return text
     return text[: -2 if text.endswith("\r\n") else -1] or _empty(reference)
+
+
+def _unknown(reference: Reference) -> SyncError:
+    return _unreadable(reference, f"{reference.scheme}: can't be read by this release")
 
 
 def _vault(

@@ -12,9 +12,9 @@ from syncd.cli.session import start
 
 POLICIES = epilog(
     examples(
-        "syncd policies vault | sh                        one policy and role per deployment",
-        "syncd policies vault --auth-type kubernetes      roles for pods: fill in the capitals",
-        "syncd policies vault --templated                 one policy, by who logs in",
+        "syncd policies vault > grants.sh             one per deployment",
+        "syncd policies vault --auth-type kubernetes  for pods",
+        "syncd policies vault --templated             one, by who logs in",
     )
 )
 
@@ -28,7 +28,7 @@ def policies(
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Print what to grant in a Vault: policies and roles, as commands of `vault`.
+    """Print what to grant in a Vault, as its commands.
 
     A deployment reads what lies under its own path, and nothing else. syncd's own policy is the last; neither needs a
     right on policies.

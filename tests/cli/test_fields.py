@@ -191,7 +191,7 @@ def test_a_reference(syncd: Syncd) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["login", "login=", "login=x", "login=vault:x", "login=env:", "nothing=env:X", "extra=env:X"]
+    "given", ["login", "login=", "login=x", "login=http:x", "login=env:", "nothing=env:X", "extra=env:X"]
 )
 def test_what_is_no_reference(syncd: Syncd, given: str) -> None:
     assert syncd("connection", "create", "it", "--from", given).code == 2
