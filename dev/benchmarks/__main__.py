@@ -13,11 +13,12 @@ import subprocess
 import sys
 
 import backend
+import push_vault
 import sync
 from runs import say
 from table import Row, table
 
-BENCHES = {"backend": backend, "sync": sync}
+BENCHES = {"backend": backend, "sync": sync, "push vault": push_vault}
 """A module each: its `rows` measures, and its docstring says what."""
 
 

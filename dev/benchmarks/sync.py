@@ -28,7 +28,7 @@ STARTS = 7
 """Processes of `syncd --help` and of `import airflow`."""
 
 WORKSPACE = "analytics"
-_PASSWORDS = 50
+PASSWORDS = 50
 
 
 def rows() -> Iterator[Row]:
@@ -44,7 +44,7 @@ def rows() -> Iterator[Row]:
 
 
 def _rounds(python: Path, what: str) -> list[Any]:
-    variables = environ(**{f"WAREHOUSE_{number}": f"secret {number}" for number in range(_PASSWORDS)})
+    variables = environ(**{f"WAREHOUSE_{number}": f"secret {number}" for number in range(PASSWORDS)})
     answers = []
     for number in range(ROUNDS):
         say(f"sync: {what}, round {number + 1} of {ROUNDS}")
@@ -91,7 +91,10 @@ def _starts(syncd: Path, python: Path) -> list[float]:
 # What runs in the daemon's environment.
 
 
-def _make(at: Path, deployments: int = DEPLOYMENTS) -> None:
+SETTINGS = '[targets.files]\ntype = "directory"\npath = "files"\n'
+
+
+def make(at: Path, deployments: int = DEPLOYMENTS, settings: str = SETTINGS) -> None:
     """Passwords as text and by reference, an environment with its own host, one link in ten with an override."""
     import home
 
@@ -105,7 +108,7 @@ def _make(at: Path, deployments: int = DEPLOYMENTS) -> None:
     definitions = {}
     for number in range(DEFINITIONS):
         key = Key("connection", f"warehouse_{number:03}")
-        by_reference = Reference("env", f"WAREHOUSE_{number % _PASSWORDS}")
+        by_reference = Reference("env", f"WAREHOUSE_{number % PASSWORDS}")
         definitions[key] = Definition(
             key,
             {
@@ -124,7 +127,7 @@ def _make(at: Path, deployments: int = DEPLOYMENTS) -> None:
                 for place, name in enumerate(named)
             },
         )
-    settings = '[targets.files]\ntype = "directory"\npath = "files"\n[references]\nenv = ["WAREHOUSE_*"]\n'
+    settings += '[references]\nenv = ["WAREHOUSE_*"]\n'
     home.make(at, settings, Workspace(WORKSPACE, ("dev", "prod"), named, definitions))
 
 
@@ -178,14 +181,14 @@ def _stamps(folder: Path) -> dict[str, tuple[int, int]]:
 def _warm_up(at: Path) -> None:
     """A small pass, so that what is imported and compiled once isn't in the time of the others."""
     at.mkdir()
-    _make(at / "small", 2)
+    make(at / "small", 2)
     _first(at / "small", 2)
 
 
 def _passes(root: Path) -> dict[str, Any]:
     _warm_up(root)
     at = root / "home"
-    _make(at)
+    make(at)
     first = _first(at)
     return {
         "first": first,
@@ -199,8 +202,8 @@ def _passes(root: Path) -> dict[str, Any]:
 def _doubled(at: Path) -> dict[str, list[float]]:
     _warm_up(at)
     once, twice = at / "once", at / "twice"
-    _make(once)
-    _make(twice, 2 * DEPLOYMENTS)
+    make(once)
+    make(twice, 2 * DEPLOYMENTS)
     _first(once)
     _first(twice, 2 * DEPLOYMENTS)
     return {
@@ -212,7 +215,7 @@ def _doubled(at: Path) -> dict[str, list[float]]:
 
 def _fresh(at: Path, deployments: int) -> float:
     home = at / "fresh"
-    _make(home, deployments)
+    make(home, deployments)
     taken = _first(home, deployments)
     shutil.rmtree(home)
     return taken
@@ -220,6 +223,12 @@ def _fresh(at: Path, deployments: int) -> float:
 
 def _changed(at: Path) -> float:
     """A pass with one changed link; changing it isn't in the time."""
+    change_one_link(at)
+    return _timed(at, written={"updated": 1})
+
+
+def change_one_link(at: Path) -> None:
+    """In one revision."""
     import home
 
     from syncd.core.model import Key
@@ -233,7 +242,6 @@ def _changed(at: Path) -> float:
     home.save(
         registry, before, replace(before, definitions={**before.definitions, key: replace(definition, links=links)})
     )
-    return _timed(at, written={"updated": 1})
 
 
 def _loop(files: Path, copies: Path) -> float:
@@ -265,5 +273,5 @@ def _memory(at: Path) -> float:
 
 
 if __name__ == "__main__":
-    _CHILDREN = {"passes": _passes, "doubled": _doubled, "make": _make, "memory": _memory}
+    _CHILDREN = {"passes": _passes, "doubled": _doubled, "make": make, "memory": _memory}
     print(json.dumps(_CHILDREN[sys.argv[1]](Path(sys.argv[2]))))

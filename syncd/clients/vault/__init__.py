@@ -163,7 +163,9 @@ class _LoggedIn(Adapter):  # type: ignore[misc]  # hvac has no types
         """Again where Vault asks for fewer requests, as late as it says; all threads wait together."""
         until = time.monotonic() + self._transport.server.patience
         while True:
-            time.sleep(max(0.0, min(self._resume, until) - time.monotonic()))
+            wait = min(self._resume, until) - time.monotonic()
+            if wait > 0:
+                time.sleep(wait)
             answer = self._transport.request(method, url, headers, **more)
             pause = _pause(answer)
             if answer.status != 429 or time.monotonic() + pause > until:
