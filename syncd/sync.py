@@ -5,8 +5,8 @@ resolve -> read references -> fill -> layout -> observe -> compare -> guard -> (
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from syncd.core.canonical import text
@@ -72,7 +72,9 @@ def prepare(
             observed = observed.updated(target.observe(unsettled, seal), unsettled)
     observed = _still_ours(observed, record, target.name, mark)
     observed = _adopt(observed, record.adopted(target.name), mark)
-    _refuse_later(observed, mark, standing)
+    latest = 0 if standing is None else standing.revision
+    known = defaultdict(lambda: latest, record.revisions(target.name)) if scope.verify else None
+    _refuse_later(observed, mark, known, unsettled)
 
     goal = layout.documents(resolution, observed)
     owned = _owned(layout, observed, mark) if scope.verify else record.counts(target.name)
@@ -108,6 +110,23 @@ def carry_out(
     if prepared.verified:
         record.replace(target.name, observed)
     done = 0
+
+    def write(plan: Plan, batch: Sequence[Write], observed: Observed) -> Observed:
+        nonlocal done
+        views, there = {change.place: change.after for change in plan.changes}, _by_object(observed)
+        total, now_there = done + len(batch), []
+        for start in range(0, len(batch), _BATCH):
+            part = batch[start : start + _BATCH]
+            record.intend(target.name, [write.object for write in part], Standing(target.where, mark.revision))
+            results = target.write(part, mark, seal)
+            settled, objects = _settled(part, results, views, there)
+            record.settle(target.name, settled, objects)
+            now_there.append((settled, objects))
+            hold.update(_failed(part, results))
+            done += len(part)
+            progress(done, total)
+        return observed if desired is prepared.goal else _updated(observed, now_there)
+
     while True:
         desired = target.layout.step(prepared.goal, observed, seal)
         at_once = desired is prepared.goal
@@ -115,27 +134,33 @@ def carry_out(
         batch = writes(plan, desired, observed)
         if not done:
             batch += _leftovers(prepared, batch)
-        if not batch:
+        if batch:
+            observed = write(plan, batch, observed)
+        if at_once or not batch:
             break
-        views, there = {change.place: change.after for change in plan.changes}, _by_object(observed)
-        total = done + len(batch)
-        for start in range(0, len(batch), _BATCH):
-            part = batch[start : start + _BATCH]
-            record.intend(target.name, [write.object for write in part], Standing(target.where, mark.revision))
-            results = target.write(part, mark, seal)
-            settled, objects = _settled(part, results, views, there)
-            record.settle(target.name, settled, objects)
-            if not at_once:
-                observed = observed.updated(settled, objects)
-            hold |= _failed(part, results)
-            done += len(part)
-            progress(done, total)
-        if at_once:
-            break
+    plates = target.layout.awaiting(prepared.goal, _missing(prepared, hold))
+    if plates:
+        seen = target.observe({place.object for place in plates}, seal)
+        plan = compare(plates, seen, mark=mark, seal=seal, hold={})
+        write(plan, writes(plan, plates, seen), seen)
+        prepared = replace(prepared, plan=replace(prepared.plan, changes=(*prepared.plan.changes, *plan.changes)))
     outcomes = tuple(_outcomes(prepared, hold, target.layout))
     gone = _departed(prepared, hold, target.layout)
     record.conclude(target.name, mark.revision, (*outcomes, *gone), prepared.digests, now, whole=prepared.verified)
     return outcomes
+
+
+def _updated(observed: Observed, now_there: Iterable[tuple[Observed, frozenset[str]]]) -> Observed:
+    for settled, objects in now_there:
+        observed = observed.updated(settled, objects)
+    return observed
+
+
+def _missing(prepared: Prepared, hold: Collection[Place]) -> frozenset[Place]:
+    """Where a document should lie, and nothing does: it could not be written."""
+    return frozenset(
+        place for place in hold if prepared.goal.get(place) is not None and place not in prepared.observed.views
+    )
 
 
 def _with_unsettled(scope: Scope, layout: Layout, unsettled: Collection[str]) -> Scope:
@@ -194,21 +219,27 @@ def _refuse_moved(target: Target, standing: Standing | None) -> None:
             Reason.TARGET_MOVED,
             f"target {target.name}",
             f"holds documents in {standing.where}, and its settings now say {target.where}",
-            f"put the settings back; or move the documents yourself, then `syncd target accept-move {target.name}`",
+            f"put the settings back; or move or remove the documents, then `syncd target accept-move {target.name}`",
         )
 
 
-def _refuse_later(observed: Observed, mark: Mark, standing: Standing | None) -> None:
-    """More than this registry ever wrote there was written by a registry that this one is an older state of."""
-    written = mark.revision if standing is None else min(mark.revision, standing.revision)
-    ours = [stamp.mark for stamp in observed.stamps.values() if stamp.mark is not None and mark.same_owner(stamp.mark)]
-    newest = max((one.revision for one in ours), default=0)
-    if newest > written:
+def _refuse_later(observed: Observed, mark: Mark, known: Mapping[str, int] | None, unsettled: Collection[str]) -> None:
+    """More than this registry ever wrote there was written by one that this is an older state of, or by a copy.
+
+    `known` are the revisions at which objects of ours were left, where all of them were looked at.
+    """
+
+    def late(name: str, revision: int) -> bool:
+        return revision > mark.revision or (known is not None and name not in unsettled and revision > known[name])
+
+    ours = {name: one.mark.revision for name, one in observed.stamps.items() if one.mark and mark.same_owner(one.mark)}
+    newest = max((revision for name, revision in ours.items() if late(name, revision)), default=0)
+    if newest:
         raise FixError(
             Reason.LATER_REVISION,
             f"target {mark.target}",
-            f"holds revision {newest} of workspace {mark.workspace}, and this registry wrote none after {written}: "
-            "it was restored from a backup, or is a copy",
+            f"holds what this registry didn't write, at revision {newest} of workspace {mark.workspace} "
+            f"(it is at {mark.revision}): it was restored from a backup, or there is a copy of it",
             f"if this registry is the one that counts: `syncd target accept-restore {mark.target}`",
         )
 

@@ -22,6 +22,12 @@ def standing(installation: Installation, registry: Registry, workspace: str, nam
     return Standing(target.where, max(ours, default=0))
 
 
+def is_behind(installation: Installation, registry: Registry, workspace: str, name: str) -> bool:
+    """Does a target hold what this registry didn't write, though it says so?"""
+    (planned,) = passes.plan(installation, registry, workspace, [name], verify=True)
+    return planned.error is not None and planned.error.reason is Reason.LATER_REVISION
+
+
 def adoptable(
     installation: Installation, registry: Registry, workspace: str, name: str
 ) -> Mapping[str, tuple[str, str]]:

@@ -103,10 +103,16 @@ def export(
     if to is None:
         typer.echo(text, nl=False)
         return
-    to = to.absolute()
+    to = to.resolve()
     temporary = to.parent / f".{to.name}~"
+    if to.exists() and not to.is_file():
+        raise FixError(
+            Reason.REFUSED, str(to), "can't be written: it is no plain file", "name another, or leave --to away"
+        )
     try:
         temporary.write_text(text, "utf-8")
+        if to.exists():
+            temporary.chmod(to.stat().st_mode & 0o777)
         temporary.replace(to)
     except OSError as error:
         with suppress(OSError):

@@ -92,11 +92,11 @@ def accept_restore(
 
     session = start(workspace)
     record = Record(session.registry, session.workspace)
-    current, written = session.load().revision, record.standing(name)
+    current = session.load().revision
     with show.busy(f"looking at {name}"):
         there = takeover.standing(session.installation, session.registry, session.workspace, name)
+        behind = takeover.is_behind(session.installation, session.registry, session.workspace, name)
     latest = there.revision
-    behind = latest > (current if written is None else min(current, written.revision))
     if behind:
         ask.confirm(
             f"Target {name} holds revision {latest}, which the registry, at {current}, didn't write: "
@@ -143,7 +143,8 @@ def accept_move(
     old = record.standing(name)
     moved = old is not None and old.where != there.where
     if old is not None and moved:
-        show.tell(f"  it lay in {old.where}\n  it lies in {there.where}")
+        show.tell(f"  it lay in {old.where}")
+        show.tell(f"  it lies in {there.where}{'' if there.revision else ', where nothing of ours is yet'}")
         ask.confirm("Is what is still at the old place nobody's from now on?", yes=yes)
         record.stands(name, old._replace(where=there.where))
     if output is Output.JSON:

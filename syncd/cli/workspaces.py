@@ -80,6 +80,8 @@ def create_workspace(
     _, registry = opened()
     made = workspaces.create(registry, name, who=who(), now=now(), environments=tuple(environments or ()))
     show.changed(Workspace(name), made, output)
+    if output is Output.TABLE and not made.environments:
+        show.say(show.DONE, f"workspace {name}")
 
 
 @workspace.command("delete")

@@ -74,6 +74,9 @@ class Record(Protocol):
     def observed(self, target: str, objects: Collection[str]) -> Observed:
         """These objects as they were left, or last seen."""
 
+    def revisions(self, target: str) -> Mapping[str, int]:
+        """Every object of ours known to lie there, with the revision in its mark."""
+
     def standing(self, target: str) -> Standing | None:
         """Where it stood; None where it was never written to."""
 

@@ -63,6 +63,12 @@ class Record:
         """Every object known to lie there."""
         return frozenset(self._column(tables.objects, target, "object"))
 
+    def revisions(self, target: str) -> Mapping[str, int]:
+        table, marks = tables.objects, _Revisions(self.registry.instance)
+        with reading(self.registry.engine) as connection:
+            rows = connection.execute(select(table.c.object, table.c.mark).where(self._at(table, target)))
+            return {name: revision for name, text in rows if (revision := marks(text)) is not None}
+
     def standing(self, target: str) -> Standing | None:
         table = tables.standings
         with reading(self.registry.engine) as connection:
@@ -70,9 +76,13 @@ class Record:
         return None if row is None else Standing(*row)
 
     def stands(self, target: str, standing: Standing) -> None:
-        """Take a person's word for where it stands, and for what was written there."""
+        """Take a person's word for where it stands, and for what was written there; the next pass looks at all."""
+        passes = tables.passes
         with writing(self.registry.engine) as connection:
             self._stands(connection, target, standing)
+            self._forget(connection, tables.objects, target, (), whole=True)
+            self._forget(connection, tables.documents, target, (), whole=True)
+            connection.execute(update(passes).where(self._at(passes, target)).values(trace=""))
 
     def adopted(self, target: str) -> Mapping[str, str]:
         table = tables.adoptions
@@ -263,6 +273,20 @@ class _Views:
         if view is None:
             view = self._seen[text] = {tuple(leaf[:-1]): leaf[-1] for leaf in json.loads(text)}
         return view
+
+
+class _Revisions:
+    """The revision in a mark of ours, from its text; alike ones are parsed once."""
+
+    def __init__(self, instance: str) -> None:
+        self._instance = instance
+        self._seen: dict[str | None, int | None] = {None: None}
+
+    def __call__(self, text: str | None) -> int | None:
+        if text not in self._seen:
+            mark = read_mark(json.loads(text or "null"))
+            self._seen[text] = mark.revision if mark is not None and mark.instance == self._instance else None
+        return self._seen[text]
 
 
 class _Texts:

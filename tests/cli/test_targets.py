@@ -68,7 +68,7 @@ def test_accept_restore_counts_on_from_what_the_target_holds(syncd: Syncd, folde
     syncd.ok("target", "accept-restore", "files", "--yes")
 
     assert refused.code == 1
-    assert "holds revision 2 of workspace analytics, and this registry wrote none after 1" in refused.said
+    assert "what this registry didn't write, at revision 2 of workspace analytics (it is at 1)" in refused.said
     assert "`syncd target accept-restore files`" in refused.said
     assert asked.code == 1
     assert "Target files holds revision 2, which the registry, at 1, didn't write" in asked.said

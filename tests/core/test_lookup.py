@@ -111,6 +111,20 @@ def test_what_never_could_be_synced_is_told_from_what_is_not_linked_until_it_can
     assert lookup(shelf(target).get, address(), "connection", "Warehouse") is not None
 
 
+def test_a_nameplate_that_somebody_spoiled_is_as_if_it_awaited_nothing() -> None:
+    key = Key("connection", "warehouse")
+    here = Workspace("analytics", ("dev",), {"etl-dev": Deployment("etl-dev", "dev", ("files",))})
+    target = MemoryTarget(LAYOUT)
+    sync(replace(here, definitions={key: Definition(key, {"conn_type": "http"}, links={"etl-dev": {}})}), target)
+    plate = target.objects[LAYOUT.nameplate("etl-dev").object]
+    spoiled: list[Any] = ["x", [1], {"a": []}, None]
+    for awaits in spoiled:
+        plate.texts[""] = json.dumps({**json.loads(plate.texts[""]), "awaits": awaits})
+        one = sync(replace(here, definitions={}), target)
+        assert LAYOUT.nameplate("etl-dev") in {change.place for change in one.plan.changes}
+        plate = target.objects[LAYOUT.nameplate("etl-dev").object]
+
+
 @given(some.workspaces())
 def test_a_nameplate_counts_the_documents_beside_it_where_nothing_is_blocked(workspace: Workspace) -> None:
     target = MemoryTarget(LAYOUT)

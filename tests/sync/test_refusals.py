@@ -435,6 +435,37 @@ def test_a_copied_installation_is_stopped_where_the_original_went_on(either: Wor
     assert either.stats() == before
 
 
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_registry_restored_from_before_its_first_sync_is_stopped(either: World, tmp_path: Path, verify: bool) -> None:
+    kept = backup(either, tmp_path / "backup")
+    five_edits(either)
+    either.sync()
+    restored(either, kept)
+    five_edits(either)
+    five_edits(either)
+    before = either.stats()
+    assert refusal(either.sync(verify=verify)) is Reason.LATER_REVISION
+    assert either.stats() == before
+
+
+def test_copies_that_are_at_the_same_revision_are_stopped_by_what_the_other_wrote(world: World, tmp_path: Path) -> None:
+    world.sync()
+    copy = world.copy(tmp_path / "copy")
+    copy.change(lambda here: changes.link(here, LAKE, "etl", {}))
+    copy.sync(verify=True)
+    world.change(lambda here: changes.unlink(here, WAREHOUSE, "bi"))
+    assert refusal(world.sync(verify=True)) is Reason.LATER_REVISION
+
+
+def test_what_was_accepted_to_be_elsewhere_is_looked_at_and_not_taken_for_known(world: World) -> None:
+    world.sync()
+    settings = SETTINGS.replace("{layout}", LAYERED).replace('path = "out"', 'path = "moved"')
+    (world.home / "syncd.toml").write_text(settings)
+    with world.registry() as registry:
+        Record(registry, NAME).stands("files", takeover.standing(world.installation, registry, NAME, "files"))
+    assert len(written(world.sync(verify=False))) == len(world.files("out"))
+
+
 def test_a_copied_registry_alone_is_stopped_too(either: World, tmp_path: Path) -> None:
     either.sync()
     copy = either.copy(tmp_path / "copy")
@@ -459,6 +490,22 @@ def test_a_copy_that_has_synced_itself_never_overwrites_what_the_original_change
 
 
 # --- targets ---
+
+
+def test_what_could_not_be_written_is_awaited_until_it_is(world: World) -> None:
+    world.sync()
+    for _ in range(2):
+        in_the_way = world.path(document("etl", LAKE)).parent / ".syncd~" / "x"
+        in_the_way.mkdir(parents=True, exist_ok=True)
+        if not world.behind():
+            world.change(lambda here: changes.link(here, LAKE, "etl", {}))
+        assert document("etl", LAKE) in held(world.sync())
+        assert content(world, nameplate("etl"))["awaits"] == ["connections/.lake"]
+    in_the_way.rmdir()
+    in_the_way.parent.rmdir()
+    assert held(world.sync()) == {}
+    assert "awaits" not in content(world, nameplate("etl"))
+    assert written(world.sync(verify=True)) == set()
 
 
 def test_one_dead_target_stops_no_other(either: World) -> None:

@@ -32,6 +32,9 @@ class MemoryRecord:
             {name: stamp for name, stamp in self.known.stamps.items() if name in objects},
         )
 
+    def revisions(self, target: str) -> Mapping[str, int]:
+        return {name: stamp.mark.revision for name, stamp in self.known.stamps.items() if stamp.mark is not None}
+
     def standing(self, target: str) -> Standing | None:
         return self.stood
 

@@ -13,7 +13,7 @@ from syncd.core.errors import Reason
 from syncd.core.layouts import Layout
 from syncd.core.model import Definition, Deployment, Item, Key, Scope, Workspace
 from syncd.core.outcome import Outcome
-from syncd.core.ports import Target
+from syncd.core.ports import Standing, Target
 from syncd.core.resolve import fill, resolve
 from syncd.sync import Prepared, carry_out, prepare
 from tests.strategies import values
@@ -83,7 +83,7 @@ def planned(
     workspace: Workspace, target: Target, record: MemoryRecord | None = None, scope: Scope | None = None
 ) -> Prepared:
     """The first half of a pass; every item that goes was asked for by a person."""
-    record = record or MemoryRecord(target.layout)
+    record = record or MemoryRecord(target.layout, stood=Standing(target.where, 99))
     scope = scope or Scope("files")
     asked = items(workspace) | {item for place in record.known.views if (item := target.layout.item(place))}
     return prepare(
@@ -101,7 +101,7 @@ def finished(
     prepared: Prepared, workspace: Workspace, target: Target, record: MemoryRecord | None = None
 ) -> tuple[Outcome, ...]:
     """The second half."""
-    record = record or MemoryRecord(target.layout)
+    record = record or MemoryRecord(target.layout, stood=Standing(target.where, 99))
     mark = MARK._replace(revision=workspace.revision)
     return carry_out(prepared, target, record, mark=mark, seal=seal, now=NOW)
 
@@ -110,7 +110,7 @@ def push(
     workspace: Workspace, target: Target, record: MemoryRecord | None = None, scope: Scope | None = None
 ) -> tuple[Outcome, ...]:
     """A pass, by default one that verifies."""
-    record = record or MemoryRecord(target.layout)
+    record = record or MemoryRecord(target.layout, stood=Standing(target.where, 99))
     return finished(planned(workspace, target, record, scope), workspace, target, record)
 
 

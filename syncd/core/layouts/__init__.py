@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from syncd.core.documents import Documents, Observed, Place, Seal
@@ -36,6 +36,9 @@ class Layout(Protocol):
 
     def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
         """The part of the goal that is safe to write now, whichever write of it fails."""
+
+    def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:
+        """The plates of a goal as they must be where these places of it could not be written, and hold nothing."""
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
         """The items whose ids this layout can't hold, each with its error."""

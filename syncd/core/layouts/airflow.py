@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -54,6 +54,9 @@ class AirflowFiles:
     def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
         return goal
 
+    def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:
+        return {}  # who reads this asks no plate
+
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
         return {}
 
@@ -90,6 +93,9 @@ class AirflowPaths:
 
     def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
         return goal
+
+    def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:
+        return {}  # who reads this asks no plate
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
         return {

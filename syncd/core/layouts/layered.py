@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from syncd.core import ids
-from syncd.core.documents import NAMEPLATE, Document, Documents, Observed, Place, Seal, View
+from syncd.core.documents import NAMEPLATE, SEALED, Document, Documents, Observed, Place, Seal, View
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.layouts import removals
 from syncd.core.model import KINDS, Item, Path
@@ -91,20 +91,37 @@ class Layered:
         return goal
 
     def _awaited(self, resolution: Resolution, deployment: str, observed: Observed) -> list[str]:
-        """Of the linked items, those that can't be had and never could: a miss of theirs doesn't mean "not linked"."""
+        """Of the linked items, those that can't be had now, or couldn't be written, and never could: a miss of theirs
+        doesn't mean "not linked"."""
         start = len(folder(self.prefix, deployment)) + 1
         told = _awaits(observed.views.get(self.nameplate(deployment)))
         found = []
         for item in resolution.linked[deployment]:
             place = self.home(item)
-            name = place.object[start:]
-            if item in resolution.blocked:
-                missing = place not in observed.views and observed.unread_at(place.object) is None
-            else:
-                missing = name in told and item not in resolution.resolved
-            if missing:
-                found.append(name)
+            missing = place not in observed.views and observed.unread_at(place.object) is None
+            if missing and (item in resolution.blocked or place.object[start:] in told):
+                found.append(place.object[start:])
         return sorted(found)
+
+    def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:
+        """A plate awaits what is missing, and no more what was written."""
+        late: dict[str, set[str]] = {}
+        for place in missing:
+            deployment = self.deployment(place)
+            if self.item(place) is not None:
+                late.setdefault(deployment, set()).add(place.object[len(folder(self.prefix, deployment)) + 1 :])
+        told: dict[Place, Document | None] = {}
+        for place, document in goal.items():
+            deployment = self.deployment(place)
+            if document is None or place != self.nameplate(deployment):
+                continue
+            top = folder(self.prefix, deployment)
+            before = document.content.get("awaits", ())
+            awaits = {name for name in before if goal.get(Place(f"{top}/{name}")) is None} | late.get(deployment, set())
+            if awaits != set(before):
+                content = {name: value for name, value in document.content.items() if name != "awaits"}
+                told[place] = Document({**content, "awaits": sorted(awaits)} if awaits else content)
+        return told
 
     def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
         return goal
@@ -161,7 +178,8 @@ def _revision(nameplate: View | None, otherwise: int) -> int:
 
 
 def _awaits(nameplate: View | None) -> Collection[str]:
-    written = json.loads((nameplate or {}).get(("awaits",), "[]"))
+    shown = (nameplate or {}).get(("awaits",), "")
+    written: Any = json.loads(shown) if shown and not shown.startswith(SEALED) else None
     return frozenset(written) if is_awaits(written) else ()
 
 
