@@ -6,11 +6,11 @@ Nothing superseded stays readable: a path of ours keeps one version, and what go
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -32,15 +32,13 @@ from syncd.core.documents import (
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.layouts.airflow import AirflowPaths, found_fields
 from syncd.core.layouts.layered import Layered, written_document
+from syncd.core.merge import leaves
 from syncd.core.model import KINDS
 from syncd.core.plan import Write
 from syncd.targets.settings import TargetSettings
 
 if TYPE_CHECKING:  # hvac costs a command 0.2 s: it is imported where a Vault is asked
     from syncd.clients.vault import Kept, Vault
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 LAYOUTS: Mapping[str, type[Layered | AirflowPaths]] = {layout.name: layout for layout in (Layered, AirflowPaths)}
 """The layouts that a Vault holds."""
@@ -51,8 +49,12 @@ _AT_ONCE = 8
 _MARK, _SECRETS = "syncd-mark", "syncd-secrets"
 """In the metadata of a path, where the document itself has no room for it."""
 
-_LONGEST = 512
-"""Characters of a text in a path's metadata, by Vault's own limit."""
+_LONGEST, _PARTS = 512, 60
+"""Characters of a text in a path's metadata, and how many of them, by Vault's own limits."""
+
+
+_EXACT, _WITH_EXPONENT = 2**53, 1e21
+"""Whole numbers up to the first keep every digit; from the second on, Vault writes a number with its exponent."""
 
 
 class Settings(TargetSettings):
@@ -120,7 +122,7 @@ def _client(name: str, settings: Settings, home: Path, environ: Mapping[str, str
 
 def extent(settings: Settings, prefix: str, home: Path) -> str:
     """Where all that it writes lies: two targets whose extents are the same, or one in the other, overlap."""
-    return f"{settings.url.rstrip('/')}/{settings.namespace}/{settings.mount_point}/{prefix}"
+    return f"{settings.url.rstrip('/')}/{settings.namespace.strip('/')}/{settings.mount_point}/{prefix}"
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class VaultTarget:
             if objects is None:
                 self.vault.check()
                 objects = self._everything(pool)
-            seen = dict(zip(names := sorted(objects), _all(pool, self._read, names), strict=True))
+            seen = dict(zip(names := sorted(objects), pool.map(self._read, names), strict=True))
         views: dict[Place, View] = {}
         stamps: dict[str, Stamp] = {}
         unread: dict[str, SyncError] = {}
@@ -153,7 +155,7 @@ class VaultTarget:
                 unread[name] = kept
             elif kept is not None:
                 try:
-                    mark, document = self._found(name, kept)
+                    mark, document = self.found(name, kept)
                 except FixError as error:  # of a newer release's format
                     unread[name] = error
                     continue
@@ -173,26 +175,38 @@ class VaultTarget:
         found: list[str] = []
         folders = [f"{top}/{name.rstrip('/')}" for name in self.vault.names(top) if name.endswith("/")]
         folders += [f"{folder}/{row.plural}" for folder in folders for row in KINDS.values()]
-        for folder, names in zip(folders, _all(pool, self.vault.names, folders), strict=True):
-            if isinstance(names, SyncError):
-                raise names
+        for folder, names in zip(folders, pool.map(self.vault.names, folders), strict=True):
             found += [f"{folder}/{name}" for name in names if not name.endswith("/")]
         plates = {place.object for name in folders for place in self.layout.plates(self.layout.deployment(Place(name)))}
         return [name for name in found if name in plates or self.layout.item(Place(name)) is not None]
 
-    def _read(self, name: str) -> Kept | None:
-        return self.vault.read(name)
+    def _read(self, name: str) -> Kept | SyncError | None:
+        """What is wrong with this path alone is an answer; raised is what is wrong with all of them."""
+        try:
+            return self.vault.read(name)
+        except FixError as error:
+            if not self.of_one(error, name):
+                raise
+            return error
 
-    def _found(self, name: str, kept: Kept) -> tuple[Mark | None, Document | None]:
-        """Whose it is, and what it holds: nothing where it was deleted, destroyed, or is a tombstone."""
+    def of_one(self, error: SyncError, name: str) -> bool:
+        """Is it about this path, and not about Vault or the login?"""
+        return error.subject == f"{self.vault.mount}/{name}" and error.reason is not Reason.UNAVAILABLE
+
+    def found(self, name: str, kept: Kept) -> tuple[Mark | None, Document | None]:
+        """Whose it is, and what it holds: nothing where it was deleted, destroyed, or is a tombstone.
+
+        Raises FixError where it is of a format that this release can't read.
+        """
         item = self.layout.item(Place(name))
-        if isinstance(self.layout, AirflowPaths):
-            mark = read_mark(_parsed(kept.metadata.get(_MARK)))
-            if mark is None or kept.data is None or is_removed(kept.data) or item is None:
-                return mark, None if kept.data is None or is_removed(kept.data) else Document({})
-            return mark, found_fields(item, kept.data, _parsed(kept.metadata.get(_SECRETS)))
+        beside = isinstance(self.layout, AirflowPaths)
         if kept.data is None:
-            return None, None
+            return read_mark(_parsed(kept.metadata.get(_MARK))) if beside else None, None
+        if beside and not is_removed(kept.data):
+            mark = read_mark(_parsed(kept.metadata.get(_MARK)))
+            if mark is None or item is None:
+                return mark, Document({})
+            return mark, found_fields(item, kept.data, _secrets(kept))
         try:
             mark, content = decode(kept.data, name)
         except FixError as error:
@@ -207,67 +221,140 @@ class _Batch:
 
     def __init__(self, target: VaultTarget, mark: Mark) -> None:
         self._target, self._vault, self._mark = target, target.vault, mark
+        self._beside = isinstance(target.layout, AirflowPaths)
         self._gone: SyncError | None = None
 
     def write(self, write: Write) -> Stamp | SyncError | None:
         if self._gone is not None:
             return self._gone
         try:
-            return self._write(write)
+            self._refuse_unholdable(write)
+            if write.expected is None or not (write.put or write.drop):
+                return self._begun(write)
+            return self._changed(write, write.expected)
         except SyncError as error:
-            if error.reason is Reason.UNAVAILABLE:
+            if error.reason is not Reason.CONFLICT and not self._target.of_one(error, write.object):
                 self._gone = error
             return error
 
-    def _write(self, write: Write) -> Stamp | None:
-        expected = int(write.expected.version) if write.expected else 0
-        if not write.put and not write.drop:
-            return write.expected
-        data, metadata = self._content(write)
-        if expected or metadata:
+    def _refuse_unholdable(self, write: Write) -> None:
+        for document in write.put.values():
+            for path, value in leaves(document.content):
+                if _changes(value):
+                    raise FixError(
+                        Reason.NOT_HOLDABLE,
+                        f"{self._vault.mount}/{write.object}",
+                        f"{'.'.join(path)} holds a number that Vault would change",
+                        "write it without a fraction, or as text",
+                    )
+
+    def _begun(self, write: Write) -> Stamp | None:
+        """What isn't there is made; where nothing is asked for, what is there is told."""
+        if not write.put:
+            kept = self._vault.read(write.object)
+            self._clear(write.object, kept)
+            return None if kept is None else Stamp(self._target.found(write.object, kept)[0], str(kept.version))
+        if not self._beside:
+            return self._put(write, 0)
+        # A path can be claimed against a version by its content alone: with our mark beside it first, whoever came
+        # between would have made a path of ours, and a crash would leave it so. A tombstone says whose it is itself.
+        self._version(write.object, envelope(REMOVED, self._mark), 0)
+        return self._put(write, 1)
+
+    def _changed(self, write: Write, expected: Stamp) -> Stamp | None:
+        """Looked at once more: what a pass knows may be days old, and a path that was purged counts anew from 1."""
+        kept = self._vault.read(write.object)
+        mark, document = (None, None) if kept is None else self._target.found(write.object, kept)
+        if not write.put and document is None and (kept is None or self._mark.same_owner(mark)):
+            self._clear(write.object, kept)
+            return None if kept is None else Stamp(mark, str(kept.version))
+        adopted = expected.mark is not None and expected.mark.revision == 0
+        silent = mark is None and document is None
+        if (
+            kept is None
+            or str(kept.version) != expected.version
+            or not (silent or adopted or self._mark.same_owner(mark) or mark == expected.mark)
+        ):
+            subject = f"{self._vault.mount}/{write.object}"
+            raise WaitError(Reason.CONFLICT, subject, "was changed since it was looked at", "sync again")
+        data, metadata = self._content(write, kept.version - 1)
+        if kept.data == data and metadata in (None, kept.metadata):
+            return Stamp(mark, expected.version)
+        return self._put(write, kept.version)
+
+    def _put(self, write: Write, expected: int) -> Stamp:
+        data, metadata = self._content(write, expected)
+        if expected:
             # Before the write: from it on no version but the new one can be read.
             self._vault.describe(write.object, metadata)
-        try:
-            version = self._vault.write(write.object, data, expected=expected)
-        except WaitError as error:
-            version = self._settled(write, data, expected, error)
+        version = self._version(write.object, data, expected)
+        if not write.put and self._beside:
+            self._vault.destroy(write.object, version)
         return Stamp(self._mark, str(version))
 
-    def _content(self, write: Write) -> tuple[Mapping[str, Any], Mapping[str, str] | None]:
-        document = write.put.get("")
-        if not isinstance(self._target.layout, AirflowPaths):
-            return envelope(REMOVED if document is None else document.content, self._mark), None
-        mark = json.dumps(self._mark._asdict())
-        if document is None:
-            return envelope(REMOVED, None), {_MARK: mark}
-        secrets = json.dumps(sorted(map(list, document.secret)))
-        return document.content, {_MARK: mark, **({_SECRETS: secrets} if len(secrets) <= _LONGEST else {})}
+    def _clear(self, name: str, kept: Kept | None) -> None:
+        """Airflow's own backend stumbles over a tombstone: its path is to look as if it weren't there."""
+        if self._beside and kept is not None and kept.data is not None and is_removed(kept.data):
+            self._vault.destroy(name, kept.version)
 
-    def _settled(self, write: Write, data: Mapping[str, Any], expected: int, error: WaitError) -> int:
-        """The version, where the write was done and only its answer was lost."""
+    def _content(self, write: Write, expected: int) -> tuple[Mapping[str, Any], Mapping[str, str] | None]:
+        """What is written on top of a version, and beside it."""
+        document = write.put.get("")
+        if not self._beside or document is None:
+            content = envelope(REMOVED if document is None else document.content, self._mark)
+            return content, {_MARK: _text(self._mark._asdict())} if self._beside else None
+        # Of which version it tells the secrets: where the write isn't done, nobody knows those of what is there.
+        told = _text([expected + 1, sorted(map(list, document.secret))])
+        parts = [told[start : start + _LONGEST] for start in range(0, len(told), _LONGEST)]
+        if len(parts) > _PARTS:
+            raise FixError(
+                Reason.NOT_HOLDABLE,
+                f"{self._vault.mount}/{write.object}",
+                "has more secret fields than Vault can be told of",
+                "give `extra` fewer",
+            )
+        names = (f"{_SECRETS}-{number}" for number in range(len(parts)))
+        return document.content, {_MARK: _text(self._mark._asdict()), **dict(zip(names, parts, strict=True))}
+
+    def _version(self, name: str, data: Mapping[str, Any], expected: int) -> int:
+        """Write it; the version, also where that was done and only its answer was lost."""
         try:
-            kept = self._vault.read(write.object)
+            return self._vault.write(name, data, expected=expected)
+        except WaitError as error:
+            lost = error
+        try:
+            kept = self._vault.read(name)
         except SyncError:
-            raise error from None
+            raise lost from None
         if kept is not None and kept.version == expected + 1 and kept.data == data:
             return kept.version
-        raise error
+        raise lost
 
 
-def _all(pool: ThreadPoolExecutor, ask: Callable[[T], R], about: Iterable[T]) -> list[R | SyncError]:
-    """An answer for each; raised is only what is wrong with all of them: nobody answers."""
+def _changes(value: object) -> bool:
+    """Does it hold a number that Vault gives back as another? It keeps 64 bits of each, and 30.0 as 30."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_changes, value))
+    if isinstance(value, float):
+        return value.is_integer() and abs(value) < _WITH_EXPONENT
+    return isinstance(value, int) and abs(value) > _EXACT
 
-    def one(subject: T) -> R | SyncError:
-        try:
-            return ask(subject)
-        except FixError as error:
-            return error
 
-    return list(pool.map(one, about))
+def _secrets(kept: Kept) -> object:
+    """Which fields are secret, as it was told of this version; None where nobody knows."""
+    parts: list[str] = []
+    while (part := kept.metadata.get(f"{_SECRETS}-{len(parts)}")) is not None:
+        parts.append(part)
+    told = _parsed("".join(parts))
+    return told[1] if isinstance(told, list) and len(told) == 2 and told[0] == kept.version else None
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _parsed(text: str | None) -> Any:
     try:
         return json.loads(text or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

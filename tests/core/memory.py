@@ -6,13 +6,13 @@ import hashlib
 import hmac
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from syncd.core.documents import Document, Documents, Mark, Observed, Place, Stamp, View, decode, encode, view
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.layouts import Layout
-from syncd.core.layouts.airflow import AirflowFiles, file_value, found_document
+from syncd.core.layouts.airflow import AirflowFiles, AirflowPaths, file_value, found_document, found_fields
 from syncd.core.layouts.layered import Layered, written_document
 from syncd.core.model import Scope, Workspace
 from syncd.core.plan import Plan, Write, compare, writes
@@ -22,8 +22,8 @@ from tests.strategies import values
 
 MARK = Mark("registry-1", "analytics", "files", 1)
 FOREIGN = Mark("registry-2", "analytics", "files", 1)
-LAYOUTS: tuple[Layout, ...] = (Layered("analytics"), AirflowFiles("analytics"))
-NAMES = ("layered", "airflow")
+LAYOUTS: tuple[Layout, ...] = (Layered("analytics"), AirflowFiles("analytics"), AirflowPaths("analytics"))
+NAMES = ("layered", "airflow files", "airflow paths")
 EVERYTHING = Scope("files")
 
 
@@ -95,6 +95,10 @@ class MemoryTarget:
             assert mark == held.mark
             return written_document(self.layout.item(place), content)
         value = json.loads(held.texts[place.key])
+        if isinstance(self.layout, AirflowPaths):
+            item = self.layout.item(place)
+            assert item is not None
+            return found_fields(item, value, held.secrets[place.key])
         return found_document(place, value, map(tuple, held.secrets[place.key])) if place.key else Document(value)
 
     def put_foreign(self, name: str, mark: Mark | None = None) -> None:
@@ -163,6 +167,9 @@ def plan(
     """A pass without its writes."""
     resolution = resolve(workspace, scope)
     resolution = fill(resolution, values(resolution.references) if given is None else given)
+    unholdable = target.layout.unholdable(resolution)
+    kept = {item: one for item, one in resolution.resolved.items() if item not in unholdable}
+    resolution = replace(resolution, resolved=kept, blocked={**resolution.blocked, **unholdable})
     observed = target.observe(None, seal)
     goal = target.layout.documents(resolution, observed)
     hold = {target.layout.home(item): error for item, error in resolution.blocked.items()}

@@ -14,7 +14,7 @@ from syncd.core import ids
 from syncd.core.documents import Document, Observed, Place, View, view
 from syncd.core.errors import Reason, WaitError
 from syncd.core.layouts import Layout
-from syncd.core.layouts.airflow import AirflowFiles, file_value, found_document
+from syncd.core.layouts.airflow import AirflowFiles, AirflowPaths, file_value, found_document, found_fields
 from syncd.core.layouts.layered import Layered, written_document
 from syncd.core.merge import Layer
 from syncd.core.model import KINDS, Definition, Deployment, Item, Key, Scope, Workspace
@@ -25,6 +25,7 @@ from tests.core.memory import LAYOUTS, NAMES, MemoryTarget, plan, seal, sync
 each_layout = pytest.mark.parametrize("layout", LAYOUTS, ids=NAMES)
 LAYERED = Layered("analytics")
 FILES = AirflowFiles("team/analytics")
+PATHS = AirflowPaths("analytics")
 items = st.sampled_from(list(KINDS)).flatmap(lambda kind: st.builds(Item, some.names, st.just(kind), some.ids[kind]))
 
 
@@ -47,6 +48,11 @@ def workspace(*names: str, revision: int = 1, **deployments: str) -> Workspace:
     )
 
 
+def _holdable(layout: Layout, item: Item) -> bool:
+    resolved = {item: Resolved(item.kind, item.id, (), frozenset())}
+    return not layout.unholdable(replace(resolve(workspace(), Scope()), resolved=resolved))
+
+
 # Places
 
 
@@ -54,7 +60,7 @@ def workspace(*names: str, revision: int = 1, **deployments: str) -> Workspace:
 @given(items)
 def test_an_item_is_found_again_by_its_place(layout: Layout, item: Item) -> None:
     home = layout.home(item)
-    assert layout.item(home) == item
+    assert layout.item(home) == (item if _holdable(layout, item) else None)
     assert layout.deployment(home) == item.deployment
 
 
@@ -86,6 +92,8 @@ def test_where_documents_lie() -> None:
     assert FILES.home(Item("a", "connection", "Lake/1")) == Place(
         "team/analytics/deployments/a/connections.json", "Lake/1"
     )
+    assert PATHS.home(Item("a", "connection", "Lake 1")) == Place("analytics/deployments/a/connections/Lake 1")
+    assert PATHS.plates("a") == ()
     assert FILES.plates("a") == (
         Place("team/analytics/deployments/a/connections.json"),
         Place("team/analytics/deployments/a/variables.json"),
@@ -112,6 +120,24 @@ def test_where_documents_lie() -> None:
 def test_no_item_lies_anywhere_else(name: str) -> None:
     assert LAYERED.item(Place(name)) is None
     assert AirflowFiles("analytics").item(Place(name, "x")) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "analytics/deployments/a/connections",
+        "analytics/deployments/a/connections/",
+        "analytics/deployments/a/connections/..",
+        "analytics/deployments/a/connections/x/y",
+        "analytics/deployments/a/connections.json/x",
+        "analytics/deployments/a/pools/x",
+        "analytics/deployments//connections/x",
+        "other/deployments/a/connections/x",
+    ],
+)
+def test_no_item_lies_anywhere_else_among_airflows_paths(name: str) -> None:
+    assert PATHS.item(Place(name)) is None
 
 
 @pytest.mark.parametrize(
@@ -221,6 +247,12 @@ def test_a_secret_that_somebody_wrote_into_airflows_file_is_not_shown(
 def test_a_file_that_nobody_can_say_the_secrets_of_is_secret_altogether(value: Any) -> None:
     found = view(found_document(FILES.home(Item("a", "connection", "x")), value, None), seal)
     assert all(shown.startswith("hmac:") for shown in found.values())
+
+
+@pytest.mark.parametrize("secrets", [None, "host", [1], {}])
+def test_a_path_of_airflows_that_nobody_can_say_the_secrets_of_is_secret_altogether(secrets: object) -> None:
+    found = found_fields(Item("a", "connection", "x"), {"host": "tell-nobody", "port": 1}, secrets)
+    assert all(shown.startswith("hmac:") for shown in view(found, seal).values())
 
 
 @pytest.mark.parametrize(
@@ -396,6 +428,13 @@ def test_what_is_said_of_an_id_that_is_too_long() -> None:
     error = LAYERED.unholdable(resolve(workspace("X" * 128, "x"), Scope()))[item]
     assert error.reason is Reason.NOT_HOLDABLE
     assert "255 bytes" in str(error)
+
+
+@pytest.mark.parametrize("id_", ["Lake/1", "/", ".", ".."])
+def test_an_id_that_no_path_ends_in_is_told_before_any_write(id_: str) -> None:
+    item = Item("a", "connection", id_)
+    error = PATHS.unholdable(resolve(workspace(id_, "x..y"), Scope()))
+    assert {one: told.reason for one, told in error.items()} == {item: Reason.NOT_HOLDABLE}
 
 
 @each_layout

@@ -209,7 +209,7 @@ def test_one_write_that_fails_stops_no_other_and_the_next_pass_writes_only_that(
 def test_an_object_that_was_changed_in_between_is_a_conflict(layout: Layout) -> None:
     target = MemoryTarget(layout)
     one = plan(workspace_of("a"), target)
-    sync(workspace_of("b"), target)
+    sync(workspace_of("a", "b"), target)
     results = target.write(one.writes, MARK, seal)
     shared = results.keys() & target.objects.keys()
     assert {result.reason for result in results.values() if isinstance(result, FixError)} == {Reason.CONFLICT}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from syncd.targets.directory import LAYOUTS, DirectoryTarget
-from tests.targets.trials import TRIALS, Trial
+from tests.targets.trials import PARAMETERS, TRIALS, VAULT_TRIALS, Trial
 
 
 @pytest.fixture
@@ -25,9 +25,12 @@ def scratch() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.fixture(params=TRIALS)
+@pytest.fixture(params=PARAMETERS)
 def fresh(request: pytest.FixtureRequest, scratch: Path) -> Callable[[], Trial]:
     """Makes a trial each time it is called."""
+    if request.param in VAULT_TRIALS:
+        server = request.getfixturevalue("vault_server")
+        return lambda: VAULT_TRIALS[request.param](server)
     number = count()
     return lambda: TRIALS[request.param](scratch / str(next(number)))
 

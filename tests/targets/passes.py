@@ -70,6 +70,9 @@ def goal(workspace: Workspace, layout: Layout) -> dict[Place, Document]:
     """What a full first pass is to write."""
     resolution = resolve(workspace, Scope("files"))
     resolution = fill(resolution, values(resolution.references))
+    unholdable = layout.unholdable(resolution)
+    kept = {item: one for item, one in resolution.resolved.items() if item not in unholdable}
+    resolution = replace(resolution, resolved=kept)
     goal = layout.documents(resolution, Observed())
     return {place: document for place, document in goal.items() if document is not None}
 

@@ -5,13 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import quote
 
-from syncd.core.layouts.airflow import AirflowFiles
+import pytest
+
+from servers import vault as servers
+from servers.processes import free_port
+from syncd.clients.vault import Credential, Login, Server, Vault
+from syncd.core.layouts.airflow import AirflowFiles, AirflowPaths
 from syncd.core.layouts.layered import Layered
 from syncd.core.ports import Target
 from syncd.targets.directory import DirectoryTarget
+from syncd.targets.vault import VaultTarget
 
 
 class Trial(Protocol):
@@ -76,8 +84,101 @@ def directory(layout: Layered | AirflowFiles, folder: Path) -> DirectoryTrial:
     return DirectoryTrial(DirectoryTarget("files", layout, str(volume / "shared")))
 
 
+_mounts = count()
+
+
+@dataclass
+class VaultTrial:
+    """A mount of its own, and a login that may do in it what the target asks for."""
+
+    server: servers.Vault
+    target: VaultTarget
+    token: str
+
+    def held(self) -> Mapping[str, object]:
+        return {path: self.metadata(path) for path in self._below("")}
+
+    def put_foreign(self, object_: str) -> None:
+        self.edit(object_, {"somebody": "else"})
+
+    def spoil(self, object_: str) -> None:
+        policy = f'{_POLICY.format(mount=self.mount)} path "{self.mount}/data/{object_}" {{ capabilities = ["deny"] }}'
+        self.done("PUT", f"sys/policies/acl/{self.mount}", {"policy": policy})
+
+    def cut_off(self) -> None:
+        nobody = Server(f"http://127.0.0.1:{free_port()}", timeout=2)
+        vault = Vault(nobody, Login("token", Credential(self.token)), self.mount)
+        self.target = VaultTarget(self.target.name, self.target.layout, vault)
+
+    @property
+    def mount(self) -> str:
+        return self.target.vault.mount
+
+    def edit(self, object_: str, data: Mapping[str, object]) -> int:
+        """A new version by hand; its number."""
+        made: int = self.done("POST", f"{self.mount}/data/{object_}", {"data": data})["data"]["version"]
+        return made
+
+    def metadata(self, object_: str) -> Any:
+        return self.done("GET", f"{self.mount}/metadata/{object_}")["data"]
+
+    def readable(self, object_: str, token: str = "") -> Mapping[int, Any]:
+        """The content of each version that can be read, by this token."""
+        reader = servers.Vault(self.server.address, token or self.server.root_token, self.server.ca)
+        latest = self.metadata(object_)["current_version"]
+        found = {
+            number: reader.call("GET", f"{self.mount}/data/{quote(object_)}?version={number}")
+            for number in range(1, latest + 1)
+        }
+        return {number: answer.body["data"]["data"] for number, answer in found.items() if answer.status == 200}
+
+    def done(self, method: str, path: str, body: Any = None) -> Any:
+        """A call as root that succeeds."""
+        answer = self.server.call(method, quote(path, safe="/?="), body)
+        assert answer.status in (200, 204), answer
+        return answer.body
+
+    def _below(self, path: str) -> list[str]:
+        answer = self.server.call("LIST", f"{self.mount}/metadata/{quote(path)}")
+        keys = answer.body["data"]["keys"] if answer.status == 200 else ()
+        return [
+            name for key in keys for name in (self._below(f"{path}{key}") if key.endswith("/") else [f"{path}{key}"])
+        ]
+
+
+_POLICY = """
+path "{mount}/data/*" {{ capabilities = ["create", "read", "update"] }}
+path "{mount}/metadata/*" {{ capabilities = ["create", "read", "update", "list"] }}
+path "{mount}/destroy/*" {{ capabilities = ["update"] }}
+"""
+
+
+def vault(layout: Layered | AirflowPaths, server: servers.Vault) -> VaultTrial:
+    """On a mount that is new."""
+    mount = f"trial-{os.getpid()}-{next(_mounts)}"
+    assert server.call("POST", f"sys/mounts/{mount}", {"type": "kv", "options": {"version": "2"}}).status == 204
+    for _ in range(1000):
+        # KV may still be turning into version 2.
+        if server.call("GET", f"{mount}/config").status == 200:
+            break
+    policy = {"policy": _POLICY.format(mount=mount)}
+    assert server.call("PUT", f"sys/policies/acl/{mount}", policy).status == 204
+    answer = server.call("POST", "auth/token/create-orphan", {"policies": [mount]})
+    token: str = answer.body["auth"]["client_token"]
+    client = Vault(Server(server.address, ca=str(server.ca or "")), Login("token", Credential(token)), mount)
+    return VaultTrial(server, VaultTarget("files", layout, client), token)
+
+
 TRIALS: Mapping[str, Callable[[Path], Trial]] = {
     "directory, layered": lambda folder: directory(Layered("analytics"), folder),
     "directory, airflow": lambda folder: directory(AirflowFiles("analytics"), folder),
 }
 """Each makes a trial anew; it may use the folder."""
+
+VAULT_TRIALS: Mapping[str, Callable[[servers.Vault], Trial]] = {
+    "vault, layered": lambda server: vault(Layered("analytics"), server),
+    "vault, airflow": lambda server: vault(AirflowPaths("analytics"), server),
+}
+"""The same, each in a mount of its own."""
+
+PARAMETERS = [*TRIALS, *(pytest.param(name, marks=pytest.mark.vault) for name in VAULT_TRIALS)]

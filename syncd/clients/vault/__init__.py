@@ -52,7 +52,7 @@ class Vault:
         answer = self._kv.read_secret_version(path, mount_point=self.mount, raise_on_deleted_version=False)
         if answer.status == 404:
             if not _inner(answer, "data", "metadata"):
-                self._refuse_no_mount(answer)
+                self._only_absent(answer, subject)
                 return None
         elif answer.status != 200:
             raise _failed(answer, subject)
@@ -81,20 +81,23 @@ class Vault:
     def describe(self, path: str, metadata: Mapping[str, str] | None = None) -> None:
         """Let a path keep one version only, from the next write on; with metadata beside it, where that is given."""
         answer = self._kv.update_metadata(path, max_versions=1, mount_point=self.mount, custom_metadata=metadata)
-        if answer.status not in (200, 204):
-            raise _failed(answer, self._subject(path))
+        _require_done(answer, self._subject(path))
+
+    def destroy(self, path: str, version: int) -> None:
+        """Take the content of this very version away; a later one stays as it is."""
+        answer = self._kv.destroy_secret_versions(path, [version], mount_point=self.mount)
+        _require_done(answer, self._subject(path))
 
     def purge(self, path: str) -> None:
         """Take a path away with all its versions and its metadata. There is no version check."""
         answer = self._kv.delete_metadata_and_all_versions(path, mount_point=self.mount)
-        if answer.status not in (200, 204):
-            raise _failed(answer, self._subject(path))
+        _require_done(answer, self._subject(path))
 
     def names(self, path: str) -> tuple[str, ...]:
         """What lies below a path, a folder with a slash at its end; nothing where nothing ever did."""
         answer = self._kv.list_secrets(path, mount_point=self.mount)
         if answer.status == 404:
-            self._refuse_no_mount(answer)
+            self._only_absent(answer, f"{self._subject(path)}/")
             return ()
         if answer.status != 200:
             raise _failed(answer, f"{self._subject(path)}/")
@@ -125,7 +128,7 @@ class Vault:
     def policy(self, name: str) -> str | None:
         """The text of a policy; None where there is none."""
         answer = self._policies.read_acl_policy(name)
-        if answer.status == 404:
+        if answer.status == 404 and _inner(answer, "errors") == []:
             return None
         text = _inner(answer, "data", "policy")
         if answer.status != 200:
@@ -137,9 +140,12 @@ class Vault:
     def _subject(self, path: str) -> str:
         return f"{self.mount}/{path}"
 
-    def _refuse_no_mount(self, answer: Answer) -> None:
+    def _only_absent(self, answer: Answer, subject: str) -> None:
+        """Of a path that isn't there Vault says nothing, in its own way; any other 404 is somebody else's."""
         errors = _inner(answer, "errors")
-        if isinstance(errors, list) and errors:  # of a path that isn't there Vault says nothing
+        if not isinstance(errors, list):
+            raise garbled(answer.status, subject)
+        if errors:
             raise FixError(Reason.INVALID_SETTINGS, f"mount {self.mount}", "isn't there", "check `mount_point`")
 
 
@@ -188,6 +194,12 @@ def _inner(answer: Answer, *path: str) -> Any:
     for name in path:
         found = found.get(name) if isinstance(found, Mapping) else None
     return found
+
+
+def _require_done(answer: Answer, subject: str) -> None:
+    # With something to warn of, Vault answers 200 and says so.
+    if answer.status != 204 and not (answer.status == 200 and _inner(answer, "request_id")):
+        raise _failed(answer, subject)
 
 
 def _failed(answer: Answer, subject: str) -> SyncError:

@@ -10,6 +10,9 @@ from syncd.core.errors import FixError, Reason, SyncError, WaitError
 _CAS = "check-and-set parameter did not match"
 """KV version 2 tells a version that isn't the one expected by this text alone (path_data.go)."""
 
+_TOO_LARGE = "value being too large"
+"""So says raft, with a 500, as if all of Vault had failed."""
+
 
 def unreached(url: str, error: Exception, timeout: float) -> SyncError:
     """Nobody answered."""
@@ -36,6 +39,8 @@ def untrusted(url: str, why: str) -> SyncError:
 def failed(status: int, errors: object, subject: str) -> SyncError:
     """An answer that is no success. `errors` is what Vault says, looked at and not repeated."""
     told = " ".join(one for one in errors if isinstance(one, str)) if isinstance(errors, list) else ""
+    if status < 300:
+        return garbled(status, subject)
     if status == 400 and _CAS in told:
         return WaitError(Reason.CONFLICT, subject, "was changed since it was looked at", "sync again")
     if status in _FIX:
@@ -46,6 +51,8 @@ def failed(status: int, errors: object, subject: str) -> SyncError:
         )
     if status in _WAIT:
         return WaitError(Reason.UNAVAILABLE, subject, *_WAIT[status])
+    if status == 500 and _TOO_LARGE in told:
+        return failed(413, None, subject)
     if status == 503 and "sealed" in told:
         return WaitError(Reason.UNAVAILABLE, subject, "Vault is sealed", "unseal it")
     if status >= 500:

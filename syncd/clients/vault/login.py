@@ -35,7 +35,7 @@ class Credential:
     def read(self) -> str:
         """Raises FixError where the file can't be read, or is empty."""
         if not self.path:
-            return self.text
+            return self.text.strip()
         try:
             with Path(self.path).open(encoding="utf-8") as file:
                 text = file.read().strip()
@@ -108,6 +108,7 @@ METHODS = {
 class _Held:
     token: str = field(repr=False)
     renewable: bool = False
+    life: float = float("inf")
     renew_at: float = float("inf")
     file: tuple[int, ...] = ()
 
@@ -160,11 +161,9 @@ class Session:
         if held is None or not held.renewable:
             return None
         answer = self._transport.request("put", "/v1/auth/token/renew-self", {"X-Vault-Token": held.token}, json={})
-        if answer.status != 200:
-            return None
-        renewed = self._taken(answer)
-        # A life that shrinks nears its end: log in again in time.
-        return renewed if renewed.renew_at > held.renew_at else None
+        renewed = self._taken(answer) if answer.status == 200 else None
+        # A life that shrinks nears its end, by the token's longest: log in again in time.
+        return None if renewed is None or renewed.life < held.life else renewed
 
     def _logged_in(self) -> _Held:
         if self._failed is not None and self._clock() < self._failed[0]:
@@ -189,15 +188,19 @@ class Session:
                 Reason.ACCESS_DENIED, subject, f"Vault refuses it ({answer.status})", "check its role and credential"
             )
         if answer.status != 200:
-            raise failed(answer.status, (answer.body or {}).get("errors"), subject)
-        try:
-            return self._taken(answer)
-        except (KeyError, TypeError):
-            pass
-        raise garbled(answer.status, subject)
+            errors = answer.body.get("errors") if isinstance(answer.body, Mapping) else None
+            raise failed(answer.status, errors, subject)
+        held = self._taken(answer)
+        if held is None:
+            raise garbled(answer.status, subject)
+        return held
 
-    def _taken(self, answer: Answer) -> _Held:
-        auth = answer.body["auth"]
-        life = int(auth["lease_duration"])
-        renew_at = self._clock() + life * 2 / 3 if life else float("inf")
-        return _Held(str(auth["client_token"]), bool(auth["renewable"]), renew_at)
+    def _taken(self, answer: Answer) -> _Held | None:
+        """The token of a login or renewal; None where the answer isn't one."""
+        try:
+            auth = answer.body["auth"]
+            token, life, renewable = auth["client_token"], float(auth["lease_duration"]), bool(auth["renewable"])
+        except (KeyError, TypeError, ValueError):
+            return None
+        life = life or float("inf")  # 0 is for ever
+        return _Held(token, renewable, life, self._clock() + life * 2 / 3) if isinstance(token, str) else None

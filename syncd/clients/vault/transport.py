@@ -128,6 +128,9 @@ class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
         while self._idle:
             self._idle.pop().http.close()
 
+    def __del__(self) -> None:
+        self.close()
+
     def _exchange(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], deadline: float
     ) -> Answer:
@@ -154,9 +157,9 @@ class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
     ) -> tuple[Answer, bool]:
         http = connection.http
         if http.sock is None:
-            http.timeout = self._left(connection.deadline)
+            http.timeout = _left(self._clock, connection.deadline)
             http.connect()
-        http.sock.settimeout(self._left(connection.deadline))
+        http.sock.settimeout(_left(self._clock, connection.deadline))
         http.request(method, path, body, dict(headers))
         with http.getresponse() as response:
             content = response.read(LARGEST + 1)
@@ -174,10 +177,11 @@ class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
         return connection
 
     def _fresh(self, deadline: float) -> _Connection:
-        host, port = self._parts.hostname or "", self._parts.port
+        # No reference to this: what is idle is to be closed as soon as nobody holds it any more.
+        host, port, clock = self._parts.hostname or "", self._parts.port, self._clock
         http = _Plain(host, port) if self._parts.scheme == "http" else _Secure(host, port, context=self._context())
         made = _Connection(http, deadline=deadline)
-        http.response_class = partial(_Response, lambda: self._left(made.deadline))  # type: ignore[assignment]  # a factory
+        http.response_class = partial(_Response, lambda: _left(clock, made.deadline))  # type: ignore[assignment]  # a factory
         return made
 
     def _context(self) -> ssl.SSLContext:
@@ -190,11 +194,12 @@ class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
             context.load_cert_chain(self.server.certificate, self.server.key or None)
         return context
 
-    def _left(self, deadline: float) -> float:
-        left = deadline - self._clock()
-        if left <= 0:
-            raise TimeoutError
-        return left
+
+def _left(clock: Callable[[], float], deadline: float) -> float:
+    left = deadline - clock()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 class _Plain(HTTPConnection):
@@ -228,14 +233,19 @@ class _Timed(io.RawIOBase):
     """A socket to read from, each time with what is left of the deadline."""
 
     def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
-        self._sock, self._left = sock, left
+        # A file of its own: http.client closes the socket before it reads the body of a last answer.
+        self._sock, self._file, self._left = sock, sock.makefile("rb", buffering=0), left
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(self._left())
-        return self._sock.recv_into(buffer)
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _never_arrived(error: BaseException) -> bool:
