@@ -137,10 +137,15 @@ def _found(connection: Connection, name: str, at: int | None) -> tuple[int, Sequ
     return current if at is None else at, connection.execute(_parts(name, at)).all()
 
 
-def _joined(registry: Registry, name: str, found: tuple[int, Sequence[Row[Any]]]) -> Workspace:
+def _joined(registry: Registry, name: str, found: tuple[int, Sequence[Any]]) -> Workspace:
     revision, rows = found
-    parts = ((Part(*row[:5]), row) for row in rows)
-    return join(name, revision, ((part, row.body, _opened(registry, name, part, row)) for part, row in parts))
+    parts = (
+        (Part(noun, kind, id_, owner, named), at, body, sealed)
+        for noun, kind, id_, owner, named, at, body, sealed in rows
+    )
+    return join(
+        name, revision, ((part, body, _opened(registry, name, part, at, sealed)) for part, at, body, sealed in parts)
+    )
 
 
 def _revision(connection: Connection, name: str) -> int | None:
@@ -157,10 +162,10 @@ def _parts(name: str, at: int | None) -> Select[Any]:
     return query.where(parts.revision <= at, or_(parts.superseded.is_(None), parts.superseded > at))
 
 
-def _opened(registry: Registry, workspace: str, part: Part, row: Row[Any]) -> Hidden:
-    if row.sealed is None:
+def _opened(registry: Registry, workspace: str, part: Part, revision: int, sealed: str | None) -> Hidden:
+    if sealed is None:
         return ()
-    values = decrypt(registry.cipher, _place(workspace, part, row.revision), row.sealed, registry.keys.source)
+    values = decrypt(registry.cipher, _place(workspace, part, revision), sealed, registry.keys.source)
     return tuple((tuple(path), value) for path, value in values)
 
 
