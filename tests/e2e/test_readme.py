@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from servers import vault
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```sh( airflow)?\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^```sh( airflow| vault)?\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 AIRFLOW = "airflow-3.3.2"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -42,16 +44,19 @@ def airflow() -> Path:
     return Path(found.stdout.strip())
 
 
-def test_every_block_of_commands_succeeds(checkout: Path, airflow: Path, tmp_path: Path) -> None:
-    script = ["set -euo pipefail"]
-    for in_airflow, block in BLOCKS:
+@pytest.mark.vault
+def test_every_block_of_commands_succeeds(
+    checkout: Path, airflow: Path, tmp_path: Path, vault_server: vault.Vault
+) -> None:
+    script = ["set -euo pipefail", f'export PATH="{vault.find().parent}:$PATH"']
+    for whose, block in BLOCKS:
         # Airflow's commands, with the environment that the commands before them left.
-        script.append(f'( PATH="{airflow}/bin:$PATH"\n{block})' if in_airflow else block)
+        script.append(f'( PATH="{airflow}/bin:$PATH"\n{block})' if whose == " airflow" else block)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "SYNCD_"))}
     done = subprocess.run(
         ["bash", "-x", "-c", "\n".join(script)],
         cwd=checkout,
-        env={**environ, "HOME": str(tmp_path), "AIRFLOW_HOME": str(tmp_path / "airflow")},
+        env={**environ, **vault_server.environ, "HOME": str(tmp_path), "AIRFLOW_HOME": str(tmp_path / "airflow")},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
