@@ -50,7 +50,7 @@ def _at(size: int, root: Path, python: Path) -> Iterator[Row]:
     same: list[float] = []
     rotating: list[float] = []
     by_file: list[float] = []
-    ids = _spread(size)
+    ids = spread(size)
     for name in ("ours", "environment"):
         with _process(name, root, python) as once:
             once.ask(ids[:1])  # compiles what was just installed
@@ -115,7 +115,7 @@ def _process(name: str, root: Path, python: Path) -> Companion:
     else:
         # As `[secrets] backend` too: without one Airflow 3.3 makes its backends anew at each lookup.
         connections = json.loads(lying.read_bytes())
-        ids = _spread(len(connections))
+        ids = spread(len(connections))
         variables |= {f"AIRFLOW_CONN_{id_.upper()}": json.dumps(connections[id_]) for id_ in ids}
     return Companion([python, __file__, "lookups"], variables, root / f"{name}.log")
 
@@ -124,7 +124,7 @@ def _id(number: int) -> str:
     return f"warehouse_{number:05}"
 
 
-def _spread(size: int) -> list[str]:
+def spread(size: int) -> list[str]:
     count = min(size, ROTATING)
     return [_id(number * size // count) for number in range(count)]
 
@@ -152,7 +152,7 @@ def _lookups() -> None:
 # What runs in the daemon's environment.
 
 
-def _synced(root: Path, size: int) -> None:
+def synced(root: Path, size: int, settings: str = "") -> None:
     """A deployment with so many connections: synced for our backend, and for Airflow's own."""
     import home
 
@@ -177,7 +177,7 @@ def _synced(root: Path, size: int) -> None:
         for number in range(size)
     }
     deployments = {DEPLOYMENT: Deployment(DEPLOYMENT, "prod", ("ours", "theirs"))}
-    settings = "".join(
+    settings = settings or "".join(
         f"""[targets.{name}]\ntype = "directory"\nlayout = "{layout}"\npath = "{root / name}"\n"""
         for name, layout in (("ours", "layered"), ("theirs", "airflow"))
     )
@@ -190,4 +190,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "lookups":
         _lookups()
     else:
-        _synced(Path(sys.argv[2]), int(sys.argv[3]))
+        synced(Path(sys.argv[2]), int(sys.argv[3]))
