@@ -229,6 +229,7 @@ class _Batch:
             return error
 
     def _refuse_unholdable(self, write: Write) -> None:
+        self._content(write, 0)
         for document in write.put.values():
             for path, value in leaves(document.content):
                 if _changes(value):
@@ -250,7 +251,15 @@ class _Batch:
         # A path can be claimed against a version by its content alone: with our mark beside it first, whoever came
         # between would have made a path of ours, and a crash would leave it so. A tombstone says whose it is itself.
         self._version(write.object, envelope(REMOVED, self._mark), 0)
-        return self._put(write, 1)
+        try:
+            return self._put(write, 1)
+        except WaitError as error:
+            if error.reason is Reason.CONFLICT:  # somebody wrote over the claim: theirs, and without our mark beside it
+                self._vault.release(write.object)
+            raise
+        except FixError:
+            self._vault.destroy(write.object, 1)
+            raise
 
     def _changed(self, write: Write, expected: Stamp) -> Stamp | None:
         """Looked at once more: what a pass knows may be days old, and a path that was purged counts anew from 1."""

@@ -24,7 +24,7 @@ from syncd.clients.vault import Credential, Login, Server, Vault, login
 from syncd.clients.vault.login import Session
 from syncd.clients.vault.transport import LARGEST, Transport
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
-from tests.clients.fake_vault import Cut, Drip, Fault, FaultyVault, Pass, Request, Said, faulty, in_turn, passes, says
+from tests.clients.fake_vault import Drip, Fault, FaultyVault, Pass, Request, Said, cut, faulty, in_turn, passes, says
 
 SENTINEL = "tell-nobody"
 TOKEN = f"hvs.{SENTINEL}-token"
@@ -33,6 +33,7 @@ CALLS: dict[str, Callable[[Vault], object]] = {
     "read": lambda vault: vault.read("a/b"),
     "write": lambda vault: vault.write("a/b", {"password": SENTINEL}, expected=2),
     "describe": lambda vault: vault.describe("a/b", {"owner": "us"}),
+    "release": lambda vault: vault.release("a/b"),
     "destroy": lambda vault: vault.destroy("a/b", 2),
     "purge": lambda vault: vault.purge("a/b"),
     "names": lambda vault: vault.names("a"),
@@ -299,9 +300,6 @@ def test_an_answer_that_closes_its_connection_is_read_to_its_end() -> None:
 
 
 def test_a_first_connection_that_is_cut_is_not_tried_again() -> None:
-    def cut(_: Request, __: Pass) -> Said:
-        raise Cut
-
     with faulty(cut) as server:
         assert isinstance(raised(lambda: CALLS["write"](client(server.address))), WaitError)
         assert len(server.requests) == 1
@@ -318,7 +316,7 @@ def secure(tmp_path: Path) -> Iterator[tuple[FaultyVault, Path, Authority]]:
     authority = Authority.make()
     authority.write(tmp_path / "ca.pem")
     authority.issue(tmp_path / "server.pem", tmp_path / "server.key")
-    with faulty(says(200, READ), tls=(tmp_path / "server.pem", tmp_path / "server.key", None)) as server:
+    with faulty(says(200, READ), tls=(tmp_path / "server.pem", tmp_path / "server.key")) as server:
         yield server, tmp_path / "ca.pem", authority
 
 
@@ -342,7 +340,7 @@ def test_a_server_with_another_ones_certificate_gets_no_token(tmp_path: Path) ->
     authority = Authority.make()
     authority.write(tmp_path / "ca.pem")
     authority.issue(tmp_path / "server.pem", tmp_path / "server.key")
-    tls = (tmp_path / "server.pem", tmp_path / "server.key", None)
+    tls = (tmp_path / "server.pem", tmp_path / "server.key")
     with faulty(says(200, READ), host="127.0.0.2", tls=tls) as server:
         error = raised(lambda: client(server.address, ca=str(tmp_path / "ca.pem")).read("a"))
         assert error.reason is Reason.UNTRUSTED

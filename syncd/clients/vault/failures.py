@@ -10,8 +10,8 @@ from syncd.core.errors import FixError, Reason, SyncError, WaitError
 _CAS = "check-and-set parameter did not match"
 """KV version 2 tells a version that isn't the one expected by this text alone (path_data.go)."""
 
-_TOO_LARGE = "value being too large"
-"""So says raft, with a 500, as if all of Vault had failed."""
+_TOO_LARGE = ("value being too large", "exceeds")
+"""So say storage and Vault itself (sizes, depth, number of keys), with a 500, as if all of it had failed."""
 
 
 def unreached(url: str, error: Exception, timeout: float) -> SyncError:
@@ -51,7 +51,7 @@ def failed(status: int, errors: object, subject: str) -> SyncError:
         )
     if status in _WAIT:
         return WaitError(Reason.UNAVAILABLE, subject, *_WAIT[status])
-    if status == 500 and _TOO_LARGE in told:
+    if status == 500 and any(words in told for words in _TOO_LARGE):
         return failed(413, None, subject)
     if status == 503 and "sealed" in told:
         return WaitError(Reason.UNAVAILABLE, subject, "Vault is sealed", "unseal it")
