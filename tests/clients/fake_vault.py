@@ -130,12 +130,14 @@ def faulty(
     ca: Path | None = None,
     host: str = "127.0.0.1",
     tls: tuple[Path, Path] | None = None,
+    clients: Path | None = None,
 ) -> Iterator[FaultyVault]:
-    """On a port of its own. `ca` is for the Vault behind; `tls` is a certificate and its key."""
+    """`ca` is for the Vault behind; `tls` is a certificate and its key; `clients` is the authority of its clients."""
     with _Listening((host, 0), _Handler) as server:
         server.faulty = FaultyVault(f"http://{host}:{server.server_port}", behind, ca, fault)
         if tls is not None:
-            server.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            server.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=clients)
+            server.context.verify_mode = ssl.CERT_NONE if clients is None else ssl.CERT_REQUIRED
             server.context.load_cert_chain(*tls)
             server.faulty.address = f"https://{host}:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": _TICK})

@@ -406,6 +406,37 @@ def test_a_policy_that_denies_one_path_holds_it_alone(trial: VaultTrial) -> None
     assert trial.target.layout.home(Item("etl-prod", "connection", "new")) in trial.target.observe(None, seal).views
 
 
+@pytest.mark.parametrize("content", [b'{"errors": ["internal error"]}', b"<html>"])
+def test_a_path_that_vault_fails_at_for_ever_stops_no_other(trial: VaultTrial, content: bytes) -> None:
+    many = workspace(
+        WAREHOUSE, *(connection(f"{letter}{n}") for letter in "az" for n in range(10)), deployments=["etl-prod"]
+    )
+    fails: Fault = lambda request, onward: Said(500, content) if PATH in request.path else onward()  # noqa: E731
+    with faulty(fails, behind=trial.server.address) as server:
+        target, record = trial.through(server.address), MemoryRecord(trial.target.layout)
+        finished(planned(many, trial.target, record), many, target, record)
+        assert len(target.observe(record.known.stamps.keys() | {PATH}, seal).stamps) >= 20
+        assert reasons(push(many, target, record)) == {PATH: Reason.UNAVAILABLE}
+        with pytest.raises(WaitError):
+            target.observe([PATH], seal)
+
+
+def test_a_document_of_a_newer_release_is_left_alone_and_stops_no_other(layered: VaultTrial) -> None:
+    layered.edit(PATH, {"format": 2, "mark": MARK._asdict(), "news": SECRET})
+    before = layered.held()[PATH]
+    assert reasons(push(TWO, layered.target)) == {PATH: Reason.NEWER_DOCUMENT}
+    assert layered.held()[PATH] == before
+
+
+def test_somebody_elses_tombstone_is_left_alone(trial: VaultTrial) -> None:
+    record = MemoryRecord(trial.target.layout)
+    trial.edit(PATH, {"format": 1, "removed": True})
+    record.intents = {PATH}
+    before = trial.held()[PATH]
+    push(workspace(deployments=["etl-prod"]), trial.target, record)
+    assert trial.held()[PATH] == before
+
+
 def test_a_login_that_is_refused_is_told_once_and_not_of_each_document(trial: VaultTrial) -> None:
     record = remembered(trial)
     with faulty(_forbids_login, behind=trial.server.address) as server:

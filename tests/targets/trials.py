@@ -172,7 +172,7 @@ class VaultTrial:
 
 _POLICY = """
 path "{mount}/data/*" {{ capabilities = ["create", "read", "update"] }}
-path "{mount}/metadata/*" {{ capabilities = ["create", "read", "update", "list"] }}
+path "{mount}/metadata/*" {{ capabilities = ["create", "update", "list"] }}
 path "{mount}/destroy/*" {{ capabilities = ["update"] }}
 """
 
