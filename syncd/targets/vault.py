@@ -147,6 +147,9 @@ class VaultTarget:
                 self.vault.check()
                 objects = self._everything(pool)
             seen = dict(zip(names := sorted(objects), pool.map(self._read, names), strict=True))
+        failing = [one for one in seen.values() if isinstance(one, SyncError) and one.reason is Reason.UNAVAILABLE]
+        if failing and len(failing) == len(seen):
+            raise failing[0]
         views: dict[Place, View] = {}
         stamps: dict[str, Stamp] = {}
         unread: dict[str, SyncError] = {}
@@ -184,14 +187,18 @@ class VaultTarget:
         """What is wrong with this path alone is an answer; raised is what is wrong with all of them."""
         try:
             return self.vault.read(name)
-        except FixError as error:
+        except SyncError as error:
             if not self.of_one(error, name):
                 raise
             return error
 
     def of_one(self, error: SyncError, name: str) -> bool:
         """Is it about this path, and not about Vault or the login?"""
-        return error.subject == f"{self.vault.mount}/{name}" and error.reason is not Reason.UNAVAILABLE
+        return error.subject == self.subject(name)
+
+    def subject(self, name: str) -> str:
+        """How errors name a path."""
+        return f"{self.vault.mount}/{name}"
 
     def found(self, name: str, kept: Kept) -> tuple[Mark | None, Document | None]:
         """Whose it is, and what it holds: nothing where it was deleted, destroyed, or is a tombstone.
@@ -208,7 +215,7 @@ class VaultTarget:
                 return mark, Document({})
             return mark, found_fields(item, kept.data, _secrets(kept))
         try:
-            mark, content = decode(kept.data, name)
+            mark, content = decode(kept.data, self.subject(name))
         except FixError as error:
             if error.reason is Reason.NEWER_DOCUMENT:
                 raise
@@ -223,27 +230,32 @@ class _Batch:
         self._target, self._vault, self._mark = target, target.vault, mark
         self._beside = isinstance(target.layout, AirflowPaths)
         self._gone: SyncError | None = None
+        self._failing = 0
 
     def write(self, write: Write) -> Stamp | SyncError | None:
         if self._gone is not None:
             return self._gone
         try:
             self._refuse_unholdable(write)
-            if write.expected is None or not (write.put or write.drop):
-                return self._begun(write)
-            return self._changed(write, write.expected)
+            expected = write.expected if write.put or write.drop else None
+            done = self._begun(write) if expected is None else self._changed(write, expected)
         except SyncError as error:
-            if error.reason is not Reason.CONFLICT and not self._target.of_one(error, write.object):
+            # Of one path alone Vault may fail for ever: only many in a row are all of it.
+            self._failing = self._failing + 1 if error.reason is Reason.UNAVAILABLE else 0
+            if not self._target.of_one(error, write.object) or self._failing >= _AT_ONCE:
                 self._gone = error
             return error
+        self._failing = 0
+        return done
 
     def _refuse_unholdable(self, write: Write) -> None:
+        self._content(write, 0)
         for document in write.put.values():
             for path, value in leaves(document.content):
                 if _changes(value):
                     raise FixError(
                         Reason.NOT_HOLDABLE,
-                        f"{self._vault.mount}/{write.object}",
+                        self._target.subject(write.object),
                         f"{'.'.join(path)} holds a number that Vault would change",
                         "write it without a fraction, or as text",
                     )
@@ -252,14 +264,24 @@ class _Batch:
         """What isn't there is made; where nothing is asked for, what is there is told."""
         if not write.put:
             kept = self._vault.read(write.object)
-            self._clear(write.object, kept)
-            return None if kept is None else Stamp(self._target.found(write.object, kept)[0], str(kept.version))
+            mark = None if kept is None else self._target.found(write.object, kept)[0]
+            if self._mark.same_owner(mark):
+                self._clear(write.object, kept)
+            return None if kept is None else Stamp(mark, str(kept.version))
         if not self._beside:
             return self._put(write, 0)
         # A path can be claimed against a version by its content alone: with our mark beside it first, whoever came
         # between would have made a path of ours, and a crash would leave it so. A tombstone says whose it is itself.
         self._version(write.object, envelope(REMOVED, self._mark), 0)
-        return self._put(write, 1)
+        try:
+            return self._put(write, 1)
+        except WaitError as error:
+            if error.reason is Reason.CONFLICT:  # somebody wrote over the claim: theirs, and without our mark beside it
+                self._vault.release(write.object)
+            raise
+        except FixError:
+            self._vault.destroy(write.object, 1)
+            raise
 
     def _changed(self, write: Write, expected: Stamp) -> Stamp | None:
         """Looked at once more: what a pass knows may be days old, and a path that was purged counts anew from 1."""
@@ -273,9 +295,9 @@ class _Batch:
         if (
             kept is None
             or str(kept.version) != expected.version
-            or not (silent or adopted or self._mark.same_owner(mark) or mark == expected.mark)
+            or not (silent or adopted or self._mark.same_owner(mark))
         ):
-            subject = f"{self._vault.mount}/{write.object}"
+            subject = self._target.subject(write.object)
             raise WaitError(Reason.CONFLICT, subject, "was changed since it was looked at", "sync again")
         data, metadata = self._content(write, kept.version - 1)
         if kept.data == data and metadata in (None, kept.metadata):
@@ -309,7 +331,7 @@ class _Batch:
         if len(parts) > _PARTS:
             raise FixError(
                 Reason.NOT_HOLDABLE,
-                f"{self._vault.mount}/{write.object}",
+                self._target.subject(write.object),
                 "has more secret fields than Vault can be told of",
                 "give `extra` fewer",
             )
@@ -324,8 +346,9 @@ class _Batch:
             lost = error
         try:
             kept = self._vault.read(name)
-        except SyncError:
-            raise lost from None
+        except SyncError as error:
+            # Sent twice, a write that was done is a conflict with itself: nobody knows until it is looked at.
+            raise (error if lost.reason is Reason.CONFLICT else lost) from None
         if kept is not None and kept.version == expected + 1 and kept.data == data:
             return kept.version
         raise lost

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -63,9 +63,10 @@ Fault = Callable[[Request, Pass], Said]
 class FaultyVault:
     """`fault` may be set to another at any time; `requests` are those that arrived."""
 
-    def __init__(self, address: str, behind: str, fault: Fault) -> None:
+    def __init__(self, address: str, behind: str, ca: Path | None, fault: Fault) -> None:
         self.address = address
         self.behind = behind
+        self.ca = ca
         self.fault = fault
         self.requests: list[Request] = []
         self.connections = 0
@@ -76,11 +77,18 @@ class FaultyVault:
 
     def passed(self, request: Request) -> Said:
         """What the Vault behind says."""
-        connection = HTTPConnection(urlsplit(self.behind).netloc, timeout=30)
+        host = urlsplit(self.behind).netloc
+        connection = (
+            HTTPConnection(host, timeout=30)
+            if self.ca is None
+            else HTTPSConnection(host, timeout=30, context=ssl.create_default_context(cafile=self.ca))
+        )
         try:
             connection.request(request.method, request.path, request.content, dict(request.headers))
             answer = connection.getresponse()
             return Said(answer.status, answer.read(), {"Content-Type": "application/json"})
+        except OSError:  # it is stopped
+            raise Cut from None
         finally:
             connection.close()
 
@@ -103,22 +111,34 @@ def in_turn(*faults: Fault) -> Fault:
     return lambda request, onward: (left.pop(0) if len(left) > 1 else left[0])(request, onward)
 
 
+def cut(_: Request, __: Pass) -> Said:
+    """Nothing arrives."""
+    raise Cut
+
+
+def lost(_: Request, onward: Pass) -> Said:
+    """It arrives, and its answer doesn't."""
+    onward()
+    raise Cut
+
+
 @contextmanager
 def faulty(
     fault: Fault = passes,
     *,
     behind: str = "",
+    ca: Path | None = None,
     host: str = "127.0.0.1",
-    tls: tuple[Path, Path, Path | None] | None = None,
+    tls: tuple[Path, Path] | None = None,
+    clients: Path | None = None,
 ) -> Iterator[FaultyVault]:
-    """On a port of its own. `tls` is certificate, key, and the authority of its clients."""
+    """`ca` is for the Vault behind; `tls` is a certificate and its key; `clients` is the authority of its clients."""
     with _Listening((host, 0), _Handler) as server:
-        server.faulty = FaultyVault(f"http://{host}:{server.server_port}", behind, fault)
+        server.faulty = FaultyVault(f"http://{host}:{server.server_port}", behind, ca, fault)
         if tls is not None:
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tls[2])
-            context.load_cert_chain(tls[0], tls[1])
-            context.verify_mode = ssl.CERT_NONE if tls[2] is None else ssl.CERT_REQUIRED
-            server.context = context
+            server.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=clients)
+            server.context.verify_mode = ssl.CERT_NONE if clients is None else ssl.CERT_REQUIRED
+            server.context.load_cert_chain(*tls)
             server.faulty.address = f"https://{host}:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": _TICK})
         thread.start()

@@ -9,13 +9,16 @@ from base64 import urlsafe_b64encode as encoded
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from servers import vault as servers
 from servers.certificates import Authority
@@ -24,7 +27,7 @@ from syncd.clients.vault import Credential, Login, Server, Vault, login
 from syncd.clients.vault.login import Session
 from syncd.clients.vault.transport import LARGEST, Transport
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
-from tests.clients.fake_vault import Cut, Drip, Fault, FaultyVault, Pass, Request, Said, faulty, in_turn, passes, says
+from tests.clients.fake_vault import Drip, Fault, FaultyVault, Pass, Request, Said, cut, faulty, in_turn, passes, says
 
 SENTINEL = "tell-nobody"
 TOKEN = f"hvs.{SENTINEL}-token"
@@ -33,6 +36,7 @@ CALLS: dict[str, Callable[[Vault], object]] = {
     "read": lambda vault: vault.read("a/b"),
     "write": lambda vault: vault.write("a/b", {"password": SENTINEL}, expected=2),
     "describe": lambda vault: vault.describe("a/b", {"owner": "us"}),
+    "release": lambda vault: vault.release("a/b"),
     "destroy": lambda vault: vault.destroy("a/b", 2),
     "purge": lambda vault: vault.purge("a/b"),
     "names": lambda vault: vault.names("a"),
@@ -299,9 +303,6 @@ def test_an_answer_that_closes_its_connection_is_read_to_its_end() -> None:
 
 
 def test_a_first_connection_that_is_cut_is_not_tried_again() -> None:
-    def cut(_: Request, __: Pass) -> Said:
-        raise Cut
-
     with faulty(cut) as server:
         assert isinstance(raised(lambda: CALLS["write"](client(server.address))), WaitError)
         assert len(server.requests) == 1
@@ -318,7 +319,7 @@ def secure(tmp_path: Path) -> Iterator[tuple[FaultyVault, Path, Authority]]:
     authority = Authority.make()
     authority.write(tmp_path / "ca.pem")
     authority.issue(tmp_path / "server.pem", tmp_path / "server.key")
-    with faulty(says(200, READ), tls=(tmp_path / "server.pem", tmp_path / "server.key", None)) as server:
+    with faulty(says(200, READ), tls=(tmp_path / "server.pem", tmp_path / "server.key")) as server:
         yield server, tmp_path / "ca.pem", authority
 
 
@@ -342,7 +343,7 @@ def test_a_server_with_another_ones_certificate_gets_no_token(tmp_path: Path) ->
     authority = Authority.make()
     authority.write(tmp_path / "ca.pem")
     authority.issue(tmp_path / "server.pem", tmp_path / "server.key")
-    tls = (tmp_path / "server.pem", tmp_path / "server.key", None)
+    tls = (tmp_path / "server.pem", tmp_path / "server.key")
     with faulty(says(200, READ), host="127.0.0.2", tls=tls) as server:
         error = raised(lambda: client(server.address, ca=str(tmp_path / "ca.pem")).read("a"))
         assert error.reason is Reason.UNTRUSTED
@@ -358,6 +359,25 @@ def test_an_authority_that_is_replaced_on_disk_is_trusted_from_then_on(
     raised(lambda: vault.read("a"))
     secure[2].write(ca)
     assert vault.read("a") is not None
+
+
+def test_where_the_server_asks_for_a_certificate_the_one_of_the_settings_is_shown(tmp_path: Path) -> None:
+    authority = Authority.make()
+    authority.write(tmp_path / "ca.pem")
+    authority.issue(tmp_path / "server.pem", tmp_path / "server.key")
+    _issue_for_a_client(authority, tmp_path / "client.pem", tmp_path / "client.key")
+    tls = (tmp_path / "server.pem", tmp_path / "server.key")
+    with faulty(says(200, READ), tls=tls, clients=tmp_path / "ca.pem") as server:
+        vault = client(
+            server.address,
+            ca=str(tmp_path / "ca.pem"),
+            certificate=str(tmp_path / "client.pem"),
+            key=str(tmp_path / "client.key"),
+        )
+        assert vault.read("a") is not None
+        stranger = client(server.address, ca=str(tmp_path / "ca.pem"))
+        assert isinstance(raised(lambda: stranger.read("a")), SyncError)
+        assert len(server.requests) == 1
 
 
 def test_a_file_of_certificates_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -649,6 +669,25 @@ def test_eight_threads_share_one_vault(vault_server: servers.Vault, role: tuple[
             assert list(pool.map(once, range(64))) == [{"number": number} for number in range(64)]
         assert server.logins() == 1
         assert server.connections <= 8
+
+
+def _issue_for_a_client(authority: Authority, certificate: Path, key: Path) -> None:
+    own, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "syncd")]))
+        .issuer_name(authority.certificate.subject)
+        .public_key(own.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
+        .sign(authority.key, hashes.SHA256())
+    )
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8
+    key.write_bytes(own.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
 
 
 def _signed(key: rsa.RSAPrivateKey, claims: dict[str, Any]) -> str:

@@ -87,6 +87,17 @@ def directory(layout: Layered | AirflowFiles, folder: Path) -> DirectoryTrial:
 _mounts = count()
 
 
+@dataclass(frozen=True)
+class Proxied(VaultTarget):
+    """The same target by another address."""
+
+    told: str
+
+    @property
+    def where(self) -> str:
+        return self.told
+
+
 @dataclass
 class VaultTrial:
     """A mount of its own, and a login that may do in it what the target asks for."""
@@ -113,6 +124,19 @@ class VaultTrial:
     @property
     def mount(self) -> str:
         return self.target.vault.mount
+
+    def through(self, address: str) -> VaultTarget:
+        """The same target by another address."""
+        vault = Vault(Server(address, timeout=5), Login("token", Credential(self.token)), self.mount)
+        return Proxied(self.target.name, self.target.layout, vault, self.target.where)
+
+    def reader(self, deployment: str) -> str:
+        """The token of one that may read its own documents, and nothing else."""
+        name = f"{self.mount}-{deployment}"
+        rules = f'path "{self.mount}/data/analytics/deployments/{deployment}/*" {{ capabilities = ["read"] }}'
+        self.done("PUT", f"sys/policies/acl/{name}", {"policy": rules})
+        token: str = self.done("POST", "auth/token/create-orphan", {"policies": [name]})["auth"]["client_token"]
+        return token
 
     def edit(self, object_: str, data: Mapping[str, object]) -> int:
         """A new version by hand; its number."""
@@ -148,7 +172,7 @@ class VaultTrial:
 
 _POLICY = """
 path "{mount}/data/*" {{ capabilities = ["create", "read", "update"] }}
-path "{mount}/metadata/*" {{ capabilities = ["create", "read", "update", "list"] }}
+path "{mount}/metadata/*" {{ capabilities = ["create", "update", "list"] }}
 path "{mount}/destroy/*" {{ capabilities = ["update"] }}
 """
 

@@ -83,6 +83,11 @@ class Vault:
         answer = self._kv.update_metadata(path, max_versions=1, mount_point=self.mount, custom_metadata=metadata)
         _require_done(answer, self._subject(path))
 
+    def release(self, path: str) -> None:
+        """Take back what `describe` said of a path: what lies there isn't ours."""
+        answer = self._kv.update_metadata(path, max_versions=0, mount_point=self.mount, custom_metadata={})
+        _require_done(answer, self._subject(path))
+
     def destroy(self, path: str, version: int) -> None:
         """Take the content of this very version away; a later one stays as it is."""
         answer = self._kv.destroy_secret_versions(path, [version], mount_point=self.mount)

@@ -10,8 +10,8 @@ from syncd.core.errors import FixError, Reason, SyncError, WaitError
 _CAS = "check-and-set parameter did not match"
 """KV version 2 tells a version that isn't the one expected by this text alone (path_data.go)."""
 
-_TOO_LARGE = "value being too large"
-"""So says raft, with a 500, as if all of Vault had failed."""
+_TOO_LARGE = ("value being too large", "exceeds")
+"""So say storage and Vault itself (sizes, depth, number of keys), with a 500, as if all of it had failed."""
 
 
 def unreached(url: str, error: Exception, timeout: float) -> SyncError:
@@ -50,11 +50,11 @@ def failed(status: int, errors: object, subject: str) -> SyncError:
             Reason.INVALID_SETTINGS, subject, "Vault sends to another address", "name that one: none is followed"
         )
     if status in _WAIT:
-        return WaitError(Reason.UNAVAILABLE, subject, *_WAIT[status])
-    if status == 500 and _TOO_LARGE in told:
+        return WaitError(Reason.UNAVAILABLE, "Vault", *_WAIT[status])
+    if status == 500 and any(words in told for words in _TOO_LARGE):
         return failed(413, None, subject)
     if status == 503 and "sealed" in told:
-        return WaitError(Reason.UNAVAILABLE, subject, "Vault is sealed", "unseal it")
+        return WaitError(Reason.UNAVAILABLE, "Vault", "is sealed", "unseal it")
     if status >= 500:
         return WaitError(Reason.UNAVAILABLE, subject, f"Vault fails ({status})", "look at Vault's log")
     return FixError(Reason.REFUSED, subject, f"Vault doesn't take it ({status})", "look at Vault's log")
@@ -74,9 +74,10 @@ _FIX = {
     413: (Reason.NOT_HOLDABLE, "is larger than Vault takes", "make it smaller"),
 }
 _WAIT = {
-    412: ("this Vault is behind the others", ""),
-    429: ("Vault asks for fewer requests", "raise its quota, or sync less often"),
-    472: ("this Vault is a recovery replica", "name the active one"),
-    473: ("this Vault is a standby", "name the active one"),
-    501: ("Vault isn't initialised", "initialise it"),
+    412: ("is behind the others", ""),
+    429: ("asks for fewer requests", "raise its quota, or sync less often"),
+    472: ("is a recovery replica", "name the active one"),
+    473: ("is a standby", "name the active one"),
+    501: ("isn't initialised", "initialise it"),
 }
+"""These are about all of Vault, whatever was asked for."""

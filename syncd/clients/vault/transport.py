@@ -67,8 +67,8 @@ class _Connection:
 class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
     """What hvac sends its calls through. Each gives an Answer, whatever its status; threads may share one.
 
-    Raises WaitError where nobody answers in time, FixError where the server isn't the one that is trusted. A call that
-    may have reached the server isn't sent twice: its caller knows what that would mean.
+    Raises WaitError where nobody answers in time, FixError where the server isn't the one that is trusted. A call is
+    sent twice only where a kept connection ends without any answer: each of ours may be, as a write names its version.
     """
 
     def __init__(self, server: Server, clock: Callable[[], float] = time.monotonic) -> None:
@@ -142,7 +142,7 @@ class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
                 connection.http.close()
                 if not connection.used or not _never_arrived(error):
                     raise
-                # The server had closed what was idle: it saw nothing of this.
+                # The server had closed what was idle.
                 connection = self._fresh(deadline)
                 continue
             if keep:
