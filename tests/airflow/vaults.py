@@ -34,6 +34,7 @@ class Vaulted(Synced):
         client = Vault(Server(server.address, ca=ca), Login("token", Credential(server.root_token)), mount)
         layout = AirflowPaths(prefix) if airflow else Layered(prefix)
         super().__init__(VaultTarget("files", layout, client), workspace, prefix)
+        self._layout = layout.name
 
     def path(self, name: str, deployment: str = "etl-dev") -> str:
         """The path of a document below the mount: `nameplate`, or `connections/warehouse`."""
@@ -49,7 +50,7 @@ class Vaulted(Synced):
 
     def grants(self) -> Mapping[str, Grant]:
         """By deployment: what `syncd policies` prints, granted."""
-        found = grants(self.mount, self.prefix, self.workspace.deployments, "approle")
+        found = grants(self.mount, self.prefix, self.workspace.deployments, "approle", layout=self._layout)
         for grant in found:
             done(self.server, "PUT", f"sys/policies/acl/{grant.name}", {"policy": grant.rules})
         return dict(zip(sorted(self.workspace.deployments), found, strict=False))
