@@ -10,6 +10,7 @@ from airflow_plugin import configured
 from airflow_plugin.lookup import Lookup, for_kwargs
 from syncd.core.errors import FixError, Problems, Reason, SyncError
 from syncd.core.explain import displayed, moved, shown
+from syncd.core.layouts.lookup import Nameplate
 from syncd.core.merge import leaves, merge
 from syncd.core.model import dotted
 from syncd.core.secrets import is_secret
@@ -54,12 +55,22 @@ def _look(found: dict[str, Any], items: Iterable[tuple[str, str]]) -> None:
         "deployment": lookup.settings.address.deployment,
         "revision": plate.revision,
         "documents": plate.count,
-        "found": lookup.count(plate),
+        "found": _count(lookup, plate),
     }
     for kind, id_ in items:
         item: dict[str, Any] = {"kind": kind, "id": id_, "linked": False}
         found["items"].append(item)
         _tell(found, lambda item=item: _describe(lookup, item))  # type: ignore[misc]  # mypy can't infer a lambda with a default
+
+
+def _count(lookup: Lookup, plate: Nameplate) -> int | None:
+    """How many documents lie there; None where that isn't for this worker to see: lookups don't need it."""
+    try:
+        return lookup.count(plate)
+    except FixError as error:
+        if error.reason is not Reason.ACCESS_DENIED:
+            raise
+        return None
 
 
 def _follow(found: dict[str, Any], lookup: Lookup) -> None:
@@ -122,12 +133,20 @@ def _lines(found: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     if plate := found.get("nameplate"):
         yield "nameplate", plate["place"]
         yield from ((f"  {name}", str(plate[name])) for name in ("workspace", "deployment", "revision"))
-        yield "  documents", f"{plate['documents']}, and {plate['found']} are here"
+        yield "  documents", _counted(plate["documents"], plate["found"], found["configuration"]["backend_kwargs"])
     for item in found["items"]:
         yield from _item_lines(item)
     for one in found["problems"]:
         yield "problem", f"{one['subject']}: {one['problem']}"
         yield "", one["remedy"]
+
+
+def _counted(documents: int, found: int | None, kwargs: Mapping[str, Any]) -> str:
+    if found is None:
+        return f"{documents}; what is here this login may not list"
+    # In Vault a tombstone lies for each that was removed.
+    removed = ", removed ones among them" if kwargs.get("source") == "vault" and found > documents else ""
+    return f"{documents}, and {found} are here{removed}"
 
 
 def _item_lines(item: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from syncd.core.layouts.airflow import AirflowPaths
+from syncd.core.layouts.layered import Layered
+
 _ROLE = {
     "approle": "auth/{mount}/role/{name} token_type=batch token_ttl=1h token_policies={policy}",
     "jwt": "auth/{mount}/role/{name} role_type=jwt user_claim=sub bound_subject=SUBJECT token_type=batch token_ttl=1h "
@@ -27,19 +30,21 @@ class Grant(NamedTuple):
     role: str = ""
 
 
-def grants(mount: str, prefix: str, deployments: Iterable[str], login: str, auth_mount: str = "") -> tuple[Grant, ...]:
+def grants(
+    mount: str, prefix: str, deployments: Iterable[str], login: str, *, layout: str = Layered.name
+) -> tuple[Grant, ...]:
     """One policy per deployment, which names its own path and no other; and syncd's own, last."""
     found = []
     for deployment in sorted(deployments):
         name = f"airflow-{prefix}-{deployment}"
-        role = _ROLE[login].format(mount=auth_mount or login, name=name, policy=name)
+        role = _ROLE[login].format(mount=login, name=name, policy=name)
         found.append(Grant(name, _reader(mount, prefix, deployment), role))
-    return (*found, _writer(mount, prefix))
+    return (*found, _writer(mount, prefix, layout))
 
 
-def templated(mount: str, prefix: str) -> tuple[Grant, ...]:
+def templated(mount: str, prefix: str, *, layout: str = Layered.name) -> tuple[Grant, ...]:
     """One policy for all deployments, by the metadata `syncd_deployment` of who logs in; and syncd's own, last."""
-    return Grant(f"airflow-{prefix}", _reader(mount, prefix, _IDENTITY)), _writer(mount, prefix)
+    return Grant(f"airflow-{prefix}", _reader(mount, prefix, _IDENTITY)), _writer(mount, prefix, layout)
 
 
 def script(found: Iterable[Grant]) -> str:
@@ -57,10 +62,12 @@ def _reader(mount: str, prefix: str, deployment: str) -> str:
     return _path(f"{mount}/data/{below}/*", "read") + _path(f"{mount}/metadata/{below}/*", "list")
 
 
-def _writer(mount: str, prefix: str) -> Grant:
+def _writer(mount: str, prefix: str, layout: str) -> Grant:
     below = f"{prefix}/deployments"
     rules = _path(f"{mount}/data/{below}/*", "create", "read", "update")
     rules += _path(f"{mount}/metadata/{below}/*", "create", "update", "list")
+    if layout == AirflowPaths.name:
+        rules += _path(f"{mount}/destroy/{below}/*", "update")
     return Grant(f"syncd-{prefix}", rules)
 
 

@@ -1,4 +1,4 @@
-"""A workspace, synced into a directory as `syncd` does it: the backend is never given a hand-made document."""
+"""A workspace, synced as `syncd` does it: the backend is never given a hand-made document."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from syncd.core.documents import Mark, Stamp
 from syncd.core.layouts.layered import Layered
 from syncd.core.model import Definition, Deployment, Key, Scope, Workspace
 from syncd.core.plan import compare, writes
+from syncd.core.ports import Target
 from syncd.core.resolve import fill, resolve
 from syncd.targets.directory import DirectoryTarget
 
+S = TypeVar("S", bound="Synced")
 SECRET = "tell-nobody"
 """Stands in every secret of the sample, and nowhere else."""
 
@@ -77,17 +79,15 @@ def sample() -> Workspace:
     )
 
 
-class Shared:
-    """A directory of documents, and the workspace that it was last synced from."""
+class Synced:
+    """A place that a workspace is synced into, and what it was last synced from."""
 
-    def __init__(self, root: Path, workspace: Workspace, prefix: str = "") -> None:
-        self.root = root
-        self.prefix = prefix or workspace.name
-        self.workspace = workspace
+    def __init__(self, target: Target, workspace: Workspace, prefix: str) -> None:
+        self.target, self.workspace, self.prefix = target, workspace, prefix
 
-    def sync(self) -> Shared:
+    def sync(self: S) -> S:
         """One pass, without record or guard."""
-        target = DirectoryTarget("files", Layered(self.prefix), str(self.root))
+        target = self.target
         mark = Mark("registry", self.workspace.name, target.name, self.workspace.revision)
         observed = target.observe(None, _seal)
         goal = target.layout.documents(fill(resolve(self.workspace, Scope(target.name)), {}), observed)
@@ -110,6 +110,15 @@ class Shared:
         kept = {one: definition for one, definition in self.workspace.definitions.items() if one != key}
         self.workspace = replace(self.workspace, definitions=kept, revision=self.workspace.revision + 1)
         self.sync()
+
+
+class Shared(Synced):
+    """A directory of documents."""
+
+    def __init__(self, root: Path, workspace: Workspace, prefix: str = "") -> None:
+        prefix = prefix or workspace.name
+        super().__init__(DirectoryTarget("files", Layered(prefix), str(root)), workspace, prefix)
+        self.root = root
 
     def file(self, name: str, deployment: str = "etl-dev") -> Path:
         """The file of a document: `nameplate`, or `connections/warehouse`."""
