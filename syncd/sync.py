@@ -139,8 +139,8 @@ def carry_out(
         if at_once or not batch:
             break
     plates = target.layout.awaiting(prepared.goal, _missing(prepared, hold))
-    if plates:
-        seen = target.observe({place.object for place in plates}, seal)
+    seen = _reached(target, plates, seal) if plates else None
+    if seen is not None:
         plan = compare(plates, seen, mark=mark, seal=seal, hold={})
         write(plan, writes(plan, plates, seen), seen)
         prepared = replace(prepared, plan=replace(prepared.plan, changes=(*prepared.plan.changes, *plan.changes)))
@@ -154,6 +154,14 @@ def _updated(observed: Observed, now_there: Iterable[tuple[Observed, frozenset[s
     for settled, objects in now_there:
         observed = observed.updated(settled, objects)
     return observed
+
+
+def _reached(target: Target, places: Iterable[Place], seal: Seal) -> Observed | None:
+    """What lies there now; None where the target is out of reach by now: the next pass tells."""
+    try:
+        return target.observe({place.object for place in places}, seal)
+    except SyncError:
+        return None
 
 
 def _missing(prepared: Prepared, hold: Collection[Place]) -> frozenset[Place]:

@@ -9,7 +9,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from syncd.clients.vault import Login, Server, Vault
+from syncd.clients.vault.login import Login
+from syncd.clients.vault.reading import Reader
+from syncd.clients.vault.transport import Server
 from syncd.core.documents import NAMEPLATE, Place
 from syncd.core.errors import Reason, WaitError
 
@@ -43,7 +45,7 @@ class VaultSource:
         max_stale: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._vault = Vault(server, login, mount)
+        self._vault = Reader(server, login, mount)
         self._cache_ttl, self._max_stale, self._clock = cache_ttl, max_stale, clock
         self._seen: dict[str, _Seen] = {}
         self._failed: tuple[float, WaitError] | None = None

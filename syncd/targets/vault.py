@@ -38,7 +38,8 @@ from syncd.core.plan import Write
 from syncd.targets.settings import TargetSettings
 
 if TYPE_CHECKING:  # hvac costs a command 0.2 s: it is imported where a Vault is asked
-    from syncd.clients.vault import Kept, Vault
+    from syncd.clients.vault.reading import Kept
+    from syncd.clients.vault.writing import Vault
 
 LAYOUTS: Mapping[str, type[Layered | AirflowPaths]] = {layout.name: layout for layout in (Layered, AirflowPaths)}
 """The layouts that a Vault holds."""
@@ -96,7 +97,9 @@ def reader(name: str, settings: Settings, home: Path, environ: Mapping[str, str]
 
 def _client(name: str, settings: Settings, home: Path, environ: Mapping[str, str]) -> Vault:
     try:
-        from syncd.clients.vault import Server, Vault, login
+        from syncd.clients.vault.login import login
+        from syncd.clients.vault.transport import Server
+        from syncd.clients.vault.writing import Vault
     except ImportError:
         raise FixError(
             Reason.INVALID_SETTINGS, f"targets.{name}", "needs hvac", "pip install 'airflow-shared-connections[vault]'"

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from servers import vault
-from syncd.clients.vault import Credential, Login, Server, Vault
+from syncd.clients.vault.login import Credential, Login
+from syncd.clients.vault.transport import Server
+from syncd.clients.vault.writing import Vault
 from syncd.core.layouts.airflow import AirflowPaths
 from syncd.core.layouts.layered import Layered
 from syncd.core.model import Workspace

@@ -23,9 +23,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from servers import vault as servers
 from servers.certificates import Authority
 from servers.processes import free_port
-from syncd.clients.vault import Credential, Login, Server, Vault, login
-from syncd.clients.vault.login import Session
-from syncd.clients.vault.transport import LARGEST, Transport
+from syncd.clients.vault.login import Credential, Login, Session, login
+from syncd.clients.vault.transport import LARGEST, Server, Transport
+from syncd.clients.vault.writing import Vault
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from tests.clients.fake_vault import Drip, Fault, FaultyVault, Pass, Request, Said, cut, faulty, in_turn, passes, says
 
@@ -38,10 +38,8 @@ CALLS: dict[str, Callable[[Vault], object]] = {
     "describe": lambda vault: vault.describe("a/b", {"owner": "us"}),
     "release": lambda vault: vault.release("a/b"),
     "destroy": lambda vault: vault.destroy("a/b", 2),
-    "purge": lambda vault: vault.purge("a/b"),
     "names": lambda vault: vault.names("a"),
     "check": lambda vault: vault.check(),
-    "policy": lambda vault: vault.policy("p"),
 }
 each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 _names = count()
@@ -125,7 +123,7 @@ def test_what_is_not_vaults_is_an_error_and_never_absent_or_done(
         assert isinstance(raised(lambda: call(client(server.address))), SyncError)
 
 
-@pytest.mark.parametrize("call", [CALLS[name] for name in ("read", "write", "names", "check", "policy")])
+@pytest.mark.parametrize("call", [CALLS[name] for name in ("read", "write", "names", "check")])
 def test_no_content_is_an_error_where_content_was_asked_for(call: Callable[[Vault], object]) -> None:
     with faulty(says(204)) as server:
         assert raised(lambda: call(client(server.address))).reason is Reason.UNAVAILABLE
@@ -626,8 +624,6 @@ def test_a_path_that_never_was_is_absent_and_an_emptied_one_tells_its_version(
     assert deleted == vault.read(path)
     assert deleted is not None
     assert (deleted.data, deleted.version, deleted.metadata) == (None, 1, {"owner": "us"})
-    vault.purge(path)
-    assert vault.read(path) is None
 
 
 @pytest.mark.vault
@@ -643,16 +639,6 @@ def test_a_mount_that_is_not_there_is_never_taken_for_an_empty_one(
     assert "KV version 1" in str(raised(client(vault_server.address, entered, old).check))
     assert "another secrets engine" in str(raised(client(vault_server.address, entered, other).check))
     client(vault_server.address, entered).check()
-
-
-@pytest.mark.vault
-def test_a_policy_is_read_and_one_that_is_not_there_is_none(
-    vault_server: servers.Vault, root: Callable[..., Any]
-) -> None:
-    vault, name = client(vault_server.address, Login("token", Credential(vault_server.root_token))), fresh("policy")
-    assert vault.policy(name) is None
-    root("PUT", f"sys/policies/acl/{name}", {"policy": 'path "a" {}'})
-    assert vault.policy(name) == 'path "a" {}'
 
 
 @pytest.mark.vault

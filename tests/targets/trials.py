@@ -14,7 +14,9 @@ import pytest
 
 from servers import vault as servers
 from servers.processes import free_port
-from syncd.clients.vault import Credential, Login, Server, Vault
+from syncd.clients.vault.login import Credential, Login
+from syncd.clients.vault.transport import Server
+from syncd.clients.vault.writing import Vault
 from syncd.core.layouts.airflow import AirflowFiles, AirflowPaths
 from syncd.core.layouts.layered import Layered
 from syncd.core.ports import Target

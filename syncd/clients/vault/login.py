@@ -7,9 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import Any
-
-from hvac.api.auth_methods import JWT, AppRole, Kubernetes
 
 from syncd.clients.vault.failures import failed, garbled
 from syncd.clients.vault.transport import Answer, Transport
@@ -82,19 +79,13 @@ def login(subject: str, given: Mapping[str, str]) -> Login:
     return Login(method, credential, given.get(role, ""), given.get("auth_mount_point", ""))
 
 
-def _approle(transport: Transport, login: Login) -> Any:
-    return AppRole(transport).login(login.role, login.credential.read(), False, login.mount or "approle")
+_FIELDS = {
+    "approle": ("role_id", "secret_id"),
+    "jwt": ("role", "jwt"),
+    "kubernetes": ("role", "jwt"),
+}
+"""What Vault calls a role and its credential, by method."""
 
-
-def _jwt(transport: Transport, login: Login) -> Any:
-    return JWT(transport).jwt_login(login.role, login.credential.read(), False, login.mount or "jwt")
-
-
-def _kubernetes(transport: Transport, login: Login) -> Any:
-    return Kubernetes(transport).login(login.role, login.credential.read(), False, login.mount or "kubernetes")
-
-
-_LOGINS: dict[str, Callable[[Transport, Login], Any]] = {"approle": _approle, "jwt": _jwt, "kubernetes": _kubernetes}
 METHODS = {
     "token": ("", ("token", "token_path")),
     "approle": ("role_id", ("secret_id", "secret_id_path")),
@@ -181,7 +172,9 @@ class Session:
         if login.method == "token":
             file = self._file()
             return _Held(login.credential.read(), file=file)
-        answer = _LOGINS[login.method](self._transport, login)
+        role, credential = _FIELDS[login.method]
+        body = {role: login.role, credential: login.credential.read()}
+        answer = self._transport.request("post", f"/v1/auth/{login.mount or login.method}/login", json=body)
         subject = f"login {login.method} at auth/{login.mount or login.method}"
         if answer.status in (400, 403):
             raise FixError(

@@ -21,8 +21,6 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from hvac.adapters import Adapter
-
 from syncd.clients.vault.failures import unreached, untrusted
 from syncd.core.errors import SyncError
 
@@ -64,15 +62,14 @@ class _Connection:
     deadline: float = field(default=0)
 
 
-class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
-    """What hvac sends its calls through. Each gives an Answer, whatever its status; threads may share one.
+class Transport:
+    """Calls to one server. Each gives an Answer, whatever its status; threads may share one.
 
     Raises WaitError where nobody answers in time, FixError where the server isn't the one that is trusted. A call is
     sent twice only where a kept connection ends without any answer: each of ours may be, as a write names its version.
     """
 
     def __init__(self, server: Server, clock: Callable[[], float] = time.monotonic) -> None:
-        # Not the base's: it would make a session of `requests`, and read the environment.
         self.server = server
         self._clock = clock
         self._idle: deque[_Connection] = deque()
@@ -82,7 +79,7 @@ class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
     def request(
         self, method: str, url: str, headers: Mapping[str, str] | None = None, *, timeout: float = 0, **more: Any
     ) -> Answer:
-        """One call; `url` is the path as hvac writes it: from `/v1/` on, quoted. `timeout` overrides the server's."""
+        """One call; `url` is the path from `/v1/` on, quoted. `timeout` overrides the server's."""
         body = None if more.get("json") is None else json.dumps(more["json"]).encode()
         path = self._parts.path.rstrip("/") + url
         if more.get("params"):
@@ -113,15 +110,6 @@ class Transport(Adapter):  # type: ignore[misc]  # hvac has no types
             yield
         finally:
             self._shared.deadline = before
-
-    def get_login_token(self, response: Answer) -> str:
-        """The token that a login gave."""
-        token: str = response.body["auth"]["client_token"]
-        return token
-
-    def login(self, url: str, use_token: bool = True, **more: Any) -> Answer:
-        """Only the call: who logs in keeps the token."""
-        return self.request("post", url, **more)
 
     def close(self) -> None:
         """Close what is idle."""
