@@ -320,6 +320,19 @@ def test_a_pass_that_ends_at_any_request_is_finished_by_the_next(
             pytest.fail("it never ran to its end")
 
 
+def test_a_field_that_was_secret_is_not_shown_where_its_update_ended_half_way(airflow: VaultTrial) -> None:
+    """What is secret lies beside the document, and is written before it: it tells of the new version alone."""
+    hidden = replace(connection("warehouse", host=SECRET), secret_fields=frozenset({("host",)}))
+    shown = workspace(connection("warehouse"), deployments=["etl-prod"], revision=2)
+    record = remembered(airflow, workspace(hidden, deployments=["etl-prod"]))
+    fault: Fault = lambda request, onward: (cut if is_write(request) else passes)(request, onward)  # noqa: E731
+    with faulty(fault, behind=airflow.server.address) as server:
+        assert reasons(push(shown, airflow.through(server.address), record)) == {PATH: Reason.UNAVAILABLE}
+    assert SECRET not in repr(airflow.target.observe(None, seal).views)
+    assert reasons(push(shown, airflow.target, record)) == {}
+    assert right(airflow, shown)
+
+
 def test_whoever_comes_between_the_claim_of_a_path_and_its_content_keeps_it(airflow: VaultTrial) -> None:
     """They wrote over our tombstone, at its version or without one: theirs is left, and has no mark of ours."""
     for point in range(1, 3):
@@ -419,6 +432,14 @@ def test_a_path_that_vault_fails_at_for_ever_stops_no_other(trial: VaultTrial, c
         assert reasons(push(many, target, record)) == {PATH: Reason.UNAVAILABLE}
         with pytest.raises(WaitError):
             target.observe([PATH], seal)
+
+
+def test_where_vault_fails_at_every_path_the_rest_is_not_tried(layered: VaultTrial) -> None:
+    many = workspace(*(connection(f"c{number}") for number in range(100)), deployments=["etl-prod"])
+    fails: Fault = lambda request, onward: Said(500) if is_write(request) else onward()  # noqa: E731
+    with faulty(fails, behind=layered.server.address) as server:
+        assert set(reasons(push(many, layered.through(server.address))).values()) == {Reason.UNAVAILABLE}
+        assert len([request for request in server.requests if is_write(request)]) < 30
 
 
 def test_a_document_of_a_newer_release_is_left_alone_and_stops_no_other(layered: VaultTrial) -> None:
