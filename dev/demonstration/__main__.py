@@ -11,9 +11,10 @@ from typing import NoReturn
 
 import directory
 import screen
+import through_vault
 from stage import Failed, Stage
 
-STORIES = {"directory": directory.tell}
+STORIES = {"directory": directory.tell, "vault": through_vault.tell}
 
 
 def main(name: str, syncd: str, airflow: str) -> int:

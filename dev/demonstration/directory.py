@@ -41,7 +41,10 @@ AFTER = {
 def tell(stage: Stage) -> None:
     """Raises Failed where anything isn't as it must be."""
     began = time.monotonic()
-    airflows = {deployment: LiveAirflow(stage, deployment) for deployment in PASSWORDS}
+    airflows = {
+        deployment: LiveAirflow(stage, deployment, SAMPLES / "airflow" / f"{deployment}.cfg")
+        for deployment in PASSWORDS
+    }
     screen.title(
         "One connection, two deployments, two live Airflows",
         "Every file shown is in dev/samples. Both Airflows start while you read.",
@@ -88,7 +91,7 @@ def _run(stage: Stage, airflows: Mapping[str, LiveAirflow]) -> Mapping[str, Any]
         explained = stage.explained(list(airflows))
         seconds = max(airflow.wait_until_ready() for airflow in airflows.values())
     screen.held(f"both are up, {seconds:.0f} s after they were started")
-    return _compared(stage, airflows, explained, BEFORE)
+    return compared(stage, airflows, explained, BEFORE)
 
 
 def _change(stage: Stage) -> None:
@@ -103,13 +106,13 @@ def _run_again(stage: Stage, airflows: Mapping[str, LiveAirflow]) -> Mapping[str
     screen.step("Run it again, on the same processes", "A change is seen at the next lookup: nothing is restarted.")
     with screen.waiting("asking syncd"):
         explained = stage.explained(list(airflows))
-    results = _compared(stage, airflows, explained, AFTER)
+    results = compared(stage, airflows, explained, AFTER)
     if not all(airflow.lives() for airflow in airflows.values()):
         raise Failed("an Airflow process has ended meanwhile")
     return results
 
 
-def _compared(
+def compared(
     stage: Stage,
     airflows: Mapping[str, LiveAirflow],
     explained: Mapping[str, Any],
@@ -144,11 +147,16 @@ def _conclude(stage: Stage, before: Mapping[str, Any], after: Mapping[str, Any],
     screen.step("What the DAG got", "Secrets were compared as well, by digest, with what the demo had planted.")
     screen.table(("deployment", "field", "before → after", "came from"), _rows(before, after))
     screen.gap()
+    no_leaks(stage)
+    screen.held("no secret in any log, in the registry or in Airflow's databases")
+    screen.held(f"everything that was compared held ({seconds:.0f} s)")
+
+
+def no_leaks(stage: Stage) -> None:
+    """Raises Failed where a planted secret stands in a file that isn't its own."""
     leaks = list(stage.leaks())
     if leaks:
         raise Failed(f"a secret stands where none belongs: {', '.join(map(str, leaks))}")
-    screen.held("no secret in any log, in the registry or in Airflow's databases")
-    screen.held(f"everything that was compared held ({seconds:.0f} s)")
 
 
 def _rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

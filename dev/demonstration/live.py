@@ -35,14 +35,14 @@ _open = build_opener(ProxyHandler({})).open  # no proxy is between us and this m
 class LiveAirflow:
     """One deployment's Airflow, being started. It ends with the stage."""
 
-    def __init__(self, stage: Stage, deployment: str) -> None:
+    def __init__(self, stage: Stage, deployment: str, settings: Path) -> None:
         self.deployment = deployment
         self.logs = stage.logs / deployment
         self.started = time.monotonic()
         home = stage.folder / deployment
         for folder in (home, self.logs):
             folder.mkdir()
-        shutil.copy(SAMPLES / "airflow" / f"{deployment}.cfg", home / "airflow.cfg")
+        shutil.copy(settings, home / "airflow.cfg")
         shutil.copytree(SAMPLES / "dags", home / "dags", ignore=shutil.ignore_patterns("__pycache__"))
         self.url = f"http://127.0.0.1:{_free_port()}"
         self._token = ""
@@ -67,15 +67,31 @@ class LiveAirflow:
 
     def result(self, run: str) -> Any:
         """What the run's task returned, once it is over. Raises Failed where it failed."""
-        at = f"/api/v2/dags/{DAG}/dagRuns/{run}"
-        over = self._poll(f"end of {run}", lambda: (found := self._call("GET", at))["end_date"] and found)
-        if over["state"] != "success":
-            raise Failed(f"the DAG run on {self.deployment} failed", *self.logs.glob(f"*/run_id={run}/**/*.log"))
-        return self._call("GET", f"{at}/taskInstances/look/xcomEntries/return_value")["value"]
+        if self._over(run) != "success":
+            raise Failed(f"the DAG run on {self.deployment} failed", *self._logs(run))
+        return self._call("GET", f"/api/v2/dags/{DAG}/dagRuns/{run}/taskInstances/look/xcomEntries/return_value")[
+            "value"
+        ]
+
+    def failure(self, run: str) -> str:
+        """What the run's task failed with, once it is over. Raises Failed where it succeeded."""
+        if self._over(run) != "failed":
+            raise Failed(f"the DAG run on {self.deployment} did not fail", *self._logs(run))
+        lines = [line for log in self._logs(run) for line in log.read_text("utf-8", "replace").splitlines()]
+        errors = [error for line in lines for error in json.loads(line).get("error_detail") or ()]
+        return f"{errors[-1]['exc_type']}: {errors[-1]['exc_value']}" if errors else ""
 
     def lives(self) -> bool:
         """Whether all that was started at the beginning still runs."""
         return self._process.poll() is None
+
+    def _over(self, run: str) -> str:
+        at = f"/api/v2/dags/{DAG}/dagRuns/{run}"
+        over = self._poll(f"end of {run}", lambda: (found := self._call("GET", at))["end_date"] and found)
+        return str(over["state"])
+
+    def _logs(self, run: str) -> list[Path]:
+        return list(self.logs.glob(f"*/run_id={run}/**/*.log"))
 
     def _environ(self, stage: Stage, home: Path) -> dict[str, str]:
         return stage.environ | {

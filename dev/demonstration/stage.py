@@ -43,10 +43,11 @@ class Stage:
         self.logs = self.folder / "logs"
         self.at_end = ExitStack()
         self.at_end.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        self.secrets = {name: PLANTED + secrets.token_hex(8) for name in ("dev", "prod", "slack")}
+        self.secrets = {name: _planted() for name in ("dev", "prod", "slack")}
+        self._replaced: list[str] = []
         for folder in (self.home / "secrets", self.logs, self.folder / "tmp"):
             folder.mkdir(parents=True)
-        (self.home / "secrets" / "warehouse").write_text(self.secrets["prod"] + "\n", "utf-8")
+        self._keep()
         # What a developer has set for their own Airflow, syncd or proxy is no part of it.
         self.environ = {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | {
             "PATH": f"{syncd}:{os.environ.get('PATH', os.defpath)}",
@@ -106,13 +107,19 @@ class Stage:
         """Of a planted secret: something to compare with, which tells nothing."""
         return hmac.new(key.encode(), self.secrets[secret].encode(), "sha256").hexdigest()
 
+    def rotate(self) -> None:
+        """Plant another password for each environment."""
+        self._replaced += [self.secrets["dev"], self.secrets["prod"]]
+        self.secrets |= {"dev": _planted(), "prod": _planted()}
+        self._keep()
+
     def leaks(self) -> Iterator[Path]:
         """Files that hold a planted secret, where none belongs."""
         belongs = (self.home / "secrets", self.home / "dev-files", self.home / "prod-files")
         for path in sorted(self.folder.rglob("*")):
             if path.is_file() and not any(path.is_relative_to(folder) for folder in belongs):
                 content = path.read_bytes()
-                if any(secret.encode() in content for secret in self.secrets.values()):
+                if any(secret.encode() in content for secret in (*self.secrets.values(), *self._replaced)):
                     yield path.relative_to(self.folder)
 
     def keep_logs(self) -> Path | None:
@@ -123,9 +130,16 @@ class Stage:
         shutil.copytree(self.logs, kept, dirs_exist_ok=True, symlinks=True)
         return kept
 
+    def _keep(self) -> None:
+        (self.home / "secrets" / "warehouse").write_text(self.secrets["prod"] + "\n", "utf-8")
+
     def _environ(self) -> Mapping[str, str]:
         """What syncd gets, and no Airflow: the values that definitions refer to."""
         return self.environ | {"WAREHOUSE_PASSWORD": self.secrets["dev"], "SLACK_TOKEN": self.secrets["slack"]}
+
+
+def _planted() -> str:
+    return PLANTED + secrets.token_hex(8)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,7 @@
-"""`dev/demo`: the main job on two live Airflows. It leaves nothing, tells no secret, and ends well only if all held."""
+"""`dev/demo`: the main job on two live Airflows, from a directory and from a Vault.
+
+It leaves nothing, tells no secret, and ends well only if all held.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +46,11 @@ def planted() -> str:
     return found[1]
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
+def start(folder: Path, *names: str) -> subprocess.Popen[str]:
     # The machine's own settings (certificates, proxies) stay: on a fresh one the demo fetches its environments.
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "SYNCD_"))}
     return subprocess.Popen(
-        [DEMO],
+        [DEMO, *names],
         env={**own, "TMPDIR": str(folder)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -77,13 +80,45 @@ def test_the_main_job(nothing_left: Path) -> None:
     assert planted() not in shown
 
 
+@pytest.mark.vault
+def test_the_main_job_through_a_vault(nothing_left: Path) -> None:
+    process = start(nothing_left, "vault")
+    shown, _ = process.communicate()
+
+    assert process.returncode == 0, shown
+    for line in (
+        r"\$ syncd policies vault",
+        r"✓ etl-dev's token reads its own connection, and is refused that of etl-prod",
+        r"✓ etl-dev: 8 fields as `syncd explain` says, and the password that was planted",
+        r"✓ etl-prod: 9 fields as `syncd explain` says, and the password that was planted",
+        r"✓ of no connection more than the version in force can be read",
+        r"✗ vault: mount airflow: Vault is sealed",
+        r"etl-dev, our backend:\n +\w+: connection 'warehouse' can't be had: .*Vault is sealed; unseal it",
+        r"etl-prod, stock VaultBackend:\n +AirflowNotFoundException: The conn_id `warehouse` isn't defined",
+        r"unlinked +The conn_id `warehouse`",
+        r"✓ everything that was compared held",
+    ):
+        assert re.search(line, shown), f"{line}\n{shown}"
+    assert "Traceback" not in shown
+    assert planted() not in shown
+
+
+@pytest.mark.vault
+def test_an_interrupt_leaves_no_vault(nothing_left: Path) -> None:
+    interrupted(start(nothing_left, "vault"), nothing_left, "vault policy write")
+
+
 def test_an_interrupt_leaves_nothing(nothing_left: Path) -> None:
-    process = start(nothing_left)
+    interrupted(start(nothing_left), nothing_left, "syncd plan")
+
+
+def interrupted(process: subprocess.Popen[str], folder: Path, when: str) -> None:
+    """Interrupt a demo once it has shown something: both Airflows are starting by then."""
     assert process.stdout
     for line in process.stdout:
-        if "syncd plan" in line:  # both Airflows are starting by now
+        if when in line:
             break
-    assert list(processes(nothing_left))
+    assert list(processes(folder))
     process.send_signal(signal.SIGINT)
     process.communicate()
 
