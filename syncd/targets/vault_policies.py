@@ -65,7 +65,7 @@ def _reader(mount: str, prefix: str, deployment: str) -> str:
 def _writer(mount: str, prefix: str, layout: str) -> Grant:
     below = f"{prefix}/deployments"
     rules = _path(f"{mount}/data/{below}/*", "create", "read", "update")
-    rules += _path(f"{mount}/metadata/{below}/*", "create", "update", "list")
+    rules += _path(f"{mount}/metadata/{below}/*", "update", "list")
     if layout == AirflowPaths.name:
         rules += _path(f"{mount}/destroy/{below}/*", "update")
     return Grant(f"syncd-{prefix}", rules)

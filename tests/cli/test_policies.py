@@ -1,0 +1,126 @@
+"""`syncd policies`: what it prints is what `vault` takes, and all that is needed from an empty Vault to a read."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from servers import vault
+from tests.cli.runner import SETTINGS, Syncd
+
+VAULT = """
+[targets.vault]
+type = "vault"
+url = "{url}"
+mount_point = "{mount}"
+token_path = "vault-token"
+[targets.plain]
+type = "vault"
+layout = "airflow"
+prefix = "plain"
+url = "{url}"
+mount_point = "{mount}"
+token_path = "vault-token"
+"""
+
+
+@pytest.fixture
+def with_vault(syncd: Syncd) -> Syncd:
+    """Targets `vault` and `plain`; etl-dev is pushed to both."""
+    settings = SETTINGS + VAULT.format(url="http://127.0.0.1:9", mount="airflow")
+    (syncd.home / "syncd.toml").write_text(settings)
+    syncd.ok("deployment", "update", "etl-dev", "-t", "vault", "-t", "plain")
+    return syncd
+
+
+def test_a_deployment_gets_a_policy_and_a_role_and_syncd_a_policy(with_vault: Syncd) -> None:
+    printed = with_vault.json("policies", "vault")["policies"]
+
+    assert [one["name"] for one in printed] == ["airflow-analytics-etl-dev", "syncd-analytics"]
+    assert printed[0]["role"].startswith("auth/approle/role/airflow-analytics-etl-dev token_type=batch ")
+    assert printed[1]["role"] == ""
+
+
+def test_only_who_is_pushed_there_gets_one(with_vault: Syncd) -> None:
+    assert "etl-prod" not in with_vault.ok("policies", "vault").out
+
+
+def test_the_prefix_of_a_target_is_in_it(with_vault: Syncd) -> None:
+    assert 'path "airflow/data/plain/deployments/etl-dev/*"' in with_vault.ok("policies", "plain").out
+
+
+def test_only_where_stock_backends_read_syncd_may_destroy(with_vault: Syncd) -> None:
+    assert "/destroy/" in with_vault.ok("policies", "plain").out
+    assert "/destroy/" not in with_vault.ok("policies", "vault").out
+
+
+@pytest.mark.parametrize("login", ["approle", "jwt", "kubernetes"])
+def test_each_way_to_log_in_has_its_role(with_vault: Syncd, login: str) -> None:
+    printed = with_vault.ok("policies", "vault", "--auth-type", login).out
+
+    assert f"vault write auth/{login}/role/airflow-analytics-etl-dev " in printed
+
+
+def test_a_way_to_log_in_that_nobody_knows_is_wrong_usage(with_vault: Syncd) -> None:
+    result = with_vault("policies", "vault", "--auth-type", "ldap")
+
+    assert result.code == 2
+    assert "--auth-type is one of approle, jwt, kubernetes" in result.said
+
+
+@pytest.mark.parametrize("target", ["files", "nonesuch"])
+def test_a_target_that_is_no_vault_is_told(with_vault: Syncd, target: str) -> None:
+    result = with_vault("policies", target)
+
+    assert result.code == 1
+    assert f"target {target}: is no target of type vault" in result.said
+
+
+Run = Callable[[str], str]
+
+
+@pytest.fixture
+def shell(vault_server: vault.Vault, tmp_path: Path) -> Run:
+    """Runs a script as an administrator with Vault's own command; what it prints."""
+    environ = {**os.environ, **vault_server.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    (tmp_path / "vault").symlink_to(vault.find())
+
+    def run(script: str) -> str:
+        done = subprocess.run(["bash", "-e"], input=script, env=environ, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.mark.vault
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["vault", "plain"])
+def test_with_what_it_prints_syncd_pushes_and_a_deployment_reads(
+    with_vault: Syncd, vault_server: vault.Vault, shell: Run, target: str
+) -> None:
+    mount = f"printed-{target}"
+    settings = SETTINGS + VAULT.format(url=vault_server.address, mount=mount)
+    (with_vault.home / "syncd.toml").write_text(settings)
+    shell(f"vault secrets enable -path={mount} -version=2 kv; vault auth enable approle || true")
+    prefix = "plain" if target == "plain" else "analytics"
+
+    shell(with_vault.ok("policies", target).out)
+    own = shell(f"vault token create -field=token -no-default-policy -policy=syncd-{prefix}")
+    (with_vault.home / "vault-token").write_text(own)
+    with_vault.ok("sync", "--target", target)
+
+    role = f"auth/approle/role/airflow-{prefix}-etl-dev"
+    token = shell(
+        f"id=$(vault read -field=role_id {role}/role-id); secret=$(vault write -f -field=secret_id {role}/secret-id)\n"
+        "vault write -field=token auth/approle/login role_id=$id secret_id=$secret"
+    )
+    path = f"{prefix}/deployments/etl-dev/connections/warehouse"
+    found: Any = json.loads(shell(f"VAULT_TOKEN={token} vault kv get -mount={mount} -format=json {path}"))
+    assert "dev.internal" in json.dumps(found)
