@@ -188,15 +188,14 @@ def load(environ: Mapping[str, str]) -> Installation:
     targets = _targets(content.get("targets"), path, problems)
     files = _files(settings.references.files, home, path, problems)
     url = environ.get("SYNCD_REGISTRY") or f"sqlite:///{home / 'registry.db'}"
+    vault = settings.references.vault or _VaultReferences(target="", paths=[])
+    if settings.references.vault and targets.get(vault.target, ("",))[0] != "vault":
+        problems.append(_problem(path, ("references", "vault", "target"), "is no target of type vault"))
+    logins = [one for _, target in targets.values() for one in target.credentials(home)]
     try:
-        never = _never((home / "registry.db", database.located(url)), _key_file(home, environ))
+        never = _never((home / "registry.db", database.located(url)), (_key_file(home, environ), *logins))
     except FixError as error:
         problems.append(error)
-    if problems:
-        raise Problems(problems)
-    vault = settings.references.vault or _VaultReferences(target="", paths=[])
-    if vault.target and targets.get(vault.target, ("",))[0] != "vault":
-        problems.append(_problem(path, ("references", "vault", "target"), "is no target of type vault"))
     if problems:
         raise Problems(problems)
     allowed = Allowed(tuple(settings.references.env), files, never, home, tuple(vault.paths))
@@ -244,11 +243,11 @@ def _files(names: Iterable[str], home: Path, path: Path, problems: list[SyncErro
         return ()
 
 
-def _never(registries: Iterable[Path], key_file: Path) -> tuple[Path, ...]:
-    """What no definition reads, whatever is allowed: keys, registry, and /proc, which tells the environment."""
+def _never(registries: Iterable[Path], credentials: Iterable[Path]) -> tuple[Path, ...]:
+    """What no definition reads, whatever is allowed: keys and logins, registry, /proc, which tells the environment."""
     beside = ("", "-wal", "-shm", "-journal", ".lock")
     files = [f"{path.resolve()}{ending}" for path in registries for ending in beside]
-    keys = [f"{path}{ending}" for path in (key_file, key_file.resolve()) for ending in ("", "~")]
+    keys = [f"{path}{ending}" for one in credentials for path in (one, one.resolve()) for ending in ("", "~")]
     return tuple(map(Path, dict.fromkeys((*files, *keys, "/proc"))))
 
 

@@ -44,6 +44,9 @@ class Allowed:
 VaultRead = Callable[[str, str], "Mapping[str, Any] | None"]
 """What lies at a path of a mount, None where nothing does. Raises SyncError."""
 
+_Ask = Callable[[str, str], "Mapping[str, Any] | SyncError | None"]
+"""The same, which raises nothing."""
+
 
 def read(
     references: Collection[Reference], allowed: Allowed, environ: Mapping[str, str], vault: VaultRead | None = None
@@ -52,26 +55,36 @@ def read(
 
     A path of `vault` is read once, however many of its keys are wanted.
     """
-    resolved = replace(allowed, files=_resolved(allowed.files), never=_resolved(allowed.never))
-    schemes = {
-        "env": partial(_env, allowed=resolved, environ=environ),
-        "file": partial(_file, allowed=resolved),
-        "vault": partial(_vault, allowed=resolved, ask=cache(partial(_asked, vault))),
-    }
-    return {one: schemes.get(one.scheme, _unknown)(one) for one in dict.fromkeys(references)}
+    return _read(references, allowed, environ, cache(partial(_asked, vault)))
 
 
 def once(
     allowed: Allowed, environ: Mapping[str, str], vault: VaultRead | None = None
 ) -> Callable[[Collection[Reference]], Mapping[Reference, str | SyncError]]:
-    """A reader that asks for each reference once for as long as it is kept: a pass sees one state of each."""
+    """A reader that asks for each reference, and each path of `vault`, once for as long as it is kept.
+
+    So a pass sees one state of each, however many targets it is over.
+    """
     known: dict[Reference, str | SyncError] = {}
+    ask = cache(partial(_asked, vault))
 
     def read_once(references: Collection[Reference]) -> Mapping[Reference, str | SyncError]:
-        known.update(read([one for one in references if one not in known], allowed, environ, vault))
+        known.update(_read([one for one in references if one not in known], allowed, environ, ask))
         return {one: known[one] for one in references}
 
     return read_once
+
+
+def _read(
+    references: Collection[Reference], allowed: Allowed, environ: Mapping[str, str], ask: _Ask
+) -> Mapping[Reference, str | SyncError]:
+    resolved = replace(allowed, files=_resolved(allowed.files), never=_resolved(allowed.never))
+    schemes = {
+        "env": partial(_env, allowed=resolved, environ=environ),
+        "file": partial(_file, allowed=resolved),
+        "vault": partial(_vault, allowed=resolved, ask=ask),
+    }
+    return {one: schemes.get(one.scheme, _unknown)(one) for one in dict.fromkeys(references)}
 
 
 def _env(reference: Reference, allowed: Allowed, environ: Mapping[str, str]) -> str | SyncError:
@@ -117,9 +130,7 @@ def _unknown(reference: Reference) -> SyncError:
     return _unreadable(reference, f"{reference.scheme}: can't be read by this release")
 
 
-def _vault(
-    reference: Reference, allowed: Allowed, ask: Callable[[str, str], Mapping[str, Any] | SyncError | None]
-) -> str | SyncError:
+def _vault(reference: Reference, allowed: Allowed, ask: _Ask) -> str | SyncError:
     where, _, key = reference.location.partition("#")
     if not any(fnmatchcase(where, pattern) for pattern in allowed.vault) or not _PLAIN.fullmatch(where):
         return _refused(reference, "vault")

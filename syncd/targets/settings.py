@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from syncd.core.model import NAME, NAME_LENGTH
@@ -20,3 +22,7 @@ class TargetSettings(BaseModel):
 
     workspaces: list[str] | None = None
     """Which workspaces may name it; None: all."""
+
+    def credentials(self, home: Path) -> tuple[Path, ...]:
+        """Files that hold what syncd logs in with: no definition reads them, whatever it may read."""
+        return ()

@@ -84,6 +84,10 @@ class Settings(TargetSettings):
     kubernetes_role: str = ""
     kubernetes_jwt_path: str = ""
 
+    def credentials(self, home: Path) -> tuple[Path, ...]:
+        paths = (self.token_path, self.secret_id_path, self.jwt_token_path, self.kubernetes_jwt_path)
+        return tuple(home / path for path in (*paths, *(self.cert or ())) if path)
+
 
 def opened(name: str, settings: Settings, prefix: str, home: Path, environ: Mapping[str, str]) -> VaultTarget:
     """The target that these settings describe. Raises FixError where hvac or what a login needs is missing."""
