@@ -53,6 +53,7 @@ def _login(server: Any) -> Mapping[str, str]:
 
 
 def _rounds(root: Path, python: Path, login: Mapping[str, str]) -> Iterator[Row]:
+    started: list[float] = []
     first: list[float] = []
     later: list[float] = []
     ids = backend.spread(SIZE)
@@ -67,10 +68,14 @@ def _rounds(root: Path, python: Path, login: Mapping[str, str]) -> Iterator[Row]
             took = {name: asked[name].ask(ids[:1]) for name in names}
             if took["ours"]["found"] != took["stock"]["found"]:
                 raise RuntimeError("the backends don't give the same connection")
+            since = {name: one["imported"] + one["seconds"] for name, one in took.items()}
+            started.append(since["ours"] / since["stock"])
             first.append(took["ours"]["seconds"] / took["stock"]["seconds"])
             ours, stock = asked["ours"], asked["stock"]
             later += in_turns(TURNS, lambda: ours.ask(ids)["seconds"], lambda: stock.ask(ids)["seconds"])  # noqa: B023  called at once
-    yield Row("first lookup of a process, with its login", "VaultBackend", first, Promise(1))
+    # Airflow imports a backend when it is imported itself: stock has hvac by then, and ours has nothing.
+    yield Row("first lookup of a process, with its login and its imports", "VaultBackend", started, Promise(1))
+    yield Row("the same without what `import airflow` imports", "VaultBackend", first)
     yield Row(f"later lookups of {SIZE} ids in turn, nothing cached", "VaultBackend", later, Promise(0.5))
 
 
