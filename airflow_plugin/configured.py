@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from airflow_plugin.kwargs import URL
 from syncd.core.errors import FixError, Reason
 from syncd.core.secrets import MASK
 
@@ -63,8 +64,14 @@ def configured() -> Configured:
 def shown(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """The kwargs with every value masked but those that are known to be none of a secret."""
     return {
-        name: value if name in _SHOWN and isinstance(value, str) else _masked(value) for name, value in kwargs.items()
+        name: value if name in _SHOWN and _is_plain(name, value) else _masked(value) for name, value in kwargs.items()
     }
+
+
+def _is_plain(name: str, value: object) -> bool:
+    if name == "url":  # one that is none may have a password in it
+        return isinstance(value, str) and URL.fullmatch(value) is not None
+    return isinstance(value, (str, int, float))
 
 
 def _of_worker(configuration: Any) -> Configured:

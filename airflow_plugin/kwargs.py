@@ -17,7 +17,7 @@ from syncd.core.model import KINDS, NAME, NAME_LENGTH, Fields, dotted
 _NAMES = ("workspace", "deployment", "prefix")
 _PATHS = ("path", "local_path", "token_path", "secret_id_path", "jwt_token_path", "kubernetes_jwt_path")
 _OBJECTS = ("local", "next")
-_URL = re.compile(r"https?://[^/?#@\s]+(/[^?#\s]*)?")
+URL = re.compile(r"https?://[^/?#@\s]+(/[^?#\s]*)?")
 _SECONDS = {"timeout": 5.0, "cache_ttl": 5.0, "max_stale": 0.0}
 """Numbers, each with what it is where nothing is said; a `timeout` of 0 would be none."""
 
@@ -127,7 +127,9 @@ def _vault(told: Mapping[str, Any], texts: Mapping[str, Any], found: list[FixErr
         verify=verify is not False,
         ca=verify if isinstance(verify, str) else "",
         cert=_cert(told.get("cert", ""), found),
-        login={name: texts[name] for name in _LOGIN if texts.get(name)},
+        login={
+            name: texts[name].strip() for name in _LOGIN if isinstance(texts.get(name), str) and texts[name].strip()
+        },
         **{name: _number(told, name, found) for name in _SECONDS},
     )
 
@@ -177,7 +179,7 @@ def _text_problems(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield "holds a NUL", "take it out"
     elif name in _PATHS and value and not Path(value).is_absolute():
         yield "is no absolute path", "Airflow's processes don't all run in the same folder"
-    elif name == "url" and value and not _URL.fullmatch(value):
+    elif name == "url" and value and not URL.fullmatch(value):
         yield "is no address of a Vault", "https://host:8200, with nothing secret in it"
 
 

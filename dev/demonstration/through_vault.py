@@ -23,7 +23,7 @@ PATHS = {
 """Where each one's connection lies."""
 
 AFTER = {"etl-dev": directory.BEFORE["etl-dev"], "etl-prod": directory.BEFORE["etl-prod"] | {"schema": "reporting"}}
-SEALED, NOT_LINKED = "Vault is sealed", "The conn_id `warehouse` isn't defined"
+SEALED, NOT_LINKED = "Vault: is sealed", "The conn_id `warehouse` isn't defined"
 
 
 def tell(stage: Stage) -> None:
@@ -160,7 +160,7 @@ def _compared(
     with screen.waiting("asking syncd"):
         explained = stage.explained(list(airflows))
     got = directory.compared(stage, airflows, explained, expected)
-    return {name: f"{fields['host'][0]}, schema {fields['schema'][0]}, its password" for name, fields in got.items()}
+    return {name: f"schema {fields['schema'][0]}, its password" for name, fields in got.items()}
 
 
 def _refused(airflows: Mapping[str, LiveAirflow], because: Mapping[str, str]) -> Mapping[str, str]:
@@ -173,7 +173,7 @@ def _refused(airflows: Mapping[str, LiveAirflow], because: Mapping[str, str]) ->
             raise Failed(f"{name} says something else: {text}")
         screen.quoted(f"{name}, {READS_BY[name]}:", text)
     screen.gap()
-    return {name: text.rpartition(": ")[2] for name, text in said.items()}
+    return {name: (text.partition("had: ")[2] or text.partition(": ")[2]) for name, text in said.items()}
 
 
 def _conclude(

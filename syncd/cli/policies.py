@@ -55,4 +55,4 @@ def policies(
     if output is Output.JSON:
         show.as_json({"policies": [{"name": one.name, "rules": one.rules, "role": one.role} for one in found]})
     else:
-        typer.echo(vault_policies.script(found))
+        typer.echo(vault_policies.script(found, getattr(settings, "namespace", "")))

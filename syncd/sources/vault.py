@@ -13,12 +13,15 @@ from syncd.clients.vault.login import Login
 from syncd.clients.vault.reading import Reader
 from syncd.clients.vault.transport import Server
 from syncd.core.documents import NAMEPLATE, Place
-from syncd.core.errors import Reason, WaitError
+from syncd.core.errors import FixError, Reason, WaitError
 
 _log = logging.getLogger(__name__)
 
 _QUIET = 1.0
 """Seconds after a failure in which Vault isn't asked again: a task asks for many connections, one after the other."""
+
+_MOST = 10_000
+"""Paths that are kept: a server may be asked for any name."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,10 @@ class VaultSource:
         try:
             self._refuse_lately_failed(now)
             return self._read(name, now, seen)
+        except FixError:
+            # Whoever is refused has nothing to go on with, should Vault be away next.
+            self._seen.clear()
+            raise
         except WaitError as error:
             failure = error
         if failure.reason is Reason.UNAVAILABLE:
@@ -93,10 +100,15 @@ class VaultSource:
         if kept is None or kept.data is None:
             if name.endswith(f"/{NAMEPLATE}"):
                 self._vault.check()  # a wrong mount has its own error
-            self._seen[name] = _Seen(now, 0, None)
+            self._keep(name, _Seen(now, 0, None))
             return None
         # The same object as long as it is the same version: what was made from it is kept.
         same = seen is not None and seen.version == kept.version and seen.envelope == kept.data
         envelope = seen.envelope if same and seen is not None else kept.data
-        self._seen[name] = _Seen(now, kept.version, envelope)
+        self._keep(name, _Seen(now, kept.version, envelope))
         return envelope
+
+    def _keep(self, name: str, seen: _Seen) -> None:
+        if len(self._seen) >= _MOST:
+            self._seen.clear()
+        self._seen[name] = seen

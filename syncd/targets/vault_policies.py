@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -47,9 +48,9 @@ def templated(mount: str, prefix: str, *, layout: str = Layered.name) -> tuple[G
     return Grant(f"airflow-{prefix}", _reader(mount, prefix, _IDENTITY)), _writer(mount, prefix, layout)
 
 
-def script(found: Iterable[Grant]) -> str:
+def script(found: Iterable[Grant], namespace: str = "") -> str:
     """The same as commands for a shell."""
-    lines = []
+    lines = [f"export VAULT_NAMESPACE={shlex.quote(namespace)}"] if namespace else []
     for grant in found:
         lines.append(f"vault policy write {grant.name} - <<'EOF'\n{grant.rules}EOF")
         if grant.role:

@@ -455,6 +455,21 @@ def test_nothing_of_vault_is_imported_before_the_first_lookup_and_hvac_never(
     assert python(LAZY, json.dumps(vaulted.kwargs(token=token)), env=env) == [[], False, False]
 
 
+WITHOUT = """
+import json, sys
+sys.modules["hvac"] = sys.modules["requests"] = None
+from airflow_plugin import SharedConnectionsBackend
+print(json.dumps(json.loads(SharedConnectionsBackend(**json.loads(sys.argv[1])).get_conn_value("warehouse"))))
+"""
+
+
+@pytest.mark.slow
+def test_an_airflow_without_hvac_finds_everything_too(vaulted: Vaulted, token: str, tmp_path: Path) -> None:
+    env = environment(tmp_path, {}, AIRFLOW__SECRETS__BACKEND="")
+
+    assert python(WITHOUT, json.dumps(vaulted.kwargs(token=token)), env=env) == WAREHOUSE
+
+
 # When Vault is away
 
 
@@ -504,6 +519,18 @@ def test_nothing_stale_is_given_after_a_refusal(backend: type[Any], vaulted: Vau
     done(vaulted.server, "POST", "auth/token/revoke", {"token": token})
 
     assert "Vault refuses it" in told(ours)
+
+
+def test_nothing_that_was_read_before_a_refusal_is_given_while_vault_is_away(
+    backend: type[Any], vaulted: Vaulted, token: str, between: Between
+) -> None:
+    ours = backend(**vaulted.kwargs(token=token, url=between.url, max_stale=60, next=TRAP))
+    assert found(ours) == WAREHOUSE
+    done(vaulted.server, "POST", "auth/token/revoke", {"token": token})
+    assert "Vault refuses it" in told(ours, "torn")
+    between.go()
+
+    assert "refuses the connection" in told(ours)
 
 
 def test_what_was_removed_is_not_given_again_while_vault_is_away(
@@ -593,6 +620,12 @@ def test_a_wrong_key_is_told_by_its_name(backend: type[Any], name: str) -> None:
     assert SECRET not in message
 
 
+def test_a_credential_that_a_command_printed_may_end_in_a_newline(
+    backend: type[Any], vaulted: Vaulted, token: str
+) -> None:
+    assert found(backend(**vaulted.kwargs(token=f"{token}\n"))) == WAREHOUSE
+
+
 # `python -m airflow_plugin`
 
 
@@ -668,3 +701,13 @@ def test_a_rotated_variable_is_seen_by_a_role_too(backend: type[Any], vaulted: V
     vaulted.put(variable("region", "eu-north-1"))
 
     assert ours.get_variable("region") == "eu-north-1"
+
+
+def test_the_report_shows_numbers_and_no_url_with_a_password(report: Any, vaulted: Vaulted, token: str) -> None:
+    url = vaulted.server.address.replace("://", f"://me:{SECRET}@")
+
+    _, answer, _ = report(vaulted.kwargs(token=token, url=url, timeout=3, verify=False))
+
+    shown = answer["configuration"]["backend_kwargs"]
+    assert (shown["timeout"], shown["verify"], shown["url"], shown["token"]) == (3, False, "•••", "•••")
+    assert "url: is no address of a Vault" in answer["problems"][0]["subject"] + ": " + answer["problems"][0]["problem"]

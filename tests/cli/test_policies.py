@@ -74,6 +74,15 @@ def test_a_way_to_log_in_that_nobody_knows_is_wrong_usage(with_vault: Syncd) -> 
     assert "--auth-type is one of approle, jwt, kubernetes" in result.said
 
 
+def test_the_commands_are_for_the_namespace_of_the_target(with_vault: Syncd) -> None:
+    assert "VAULT_NAMESPACE" not in with_vault.ok("policies", "vault").out
+
+    settings = with_vault.home / "syncd.toml"
+    settings.write_text(settings.read_text().replace("mount_point", 'namespace = "team/a b"\nmount_point'))
+
+    assert with_vault.ok("policies", "vault").out.startswith("export VAULT_NAMESPACE='team/a b'\n")
+
+
 @pytest.mark.parametrize("target", ["files", "nonesuch"])
 def test_a_target_that_is_no_vault_is_told(with_vault: Syncd, target: str) -> None:
     result = with_vault("policies", target)
