@@ -106,54 +106,60 @@ def carry_out(
     `now` is UTC, ISO 8601; `progress` is told how many writes are done, and of how many. Raises WaitError where the
     lease is lost; what was written until then is recorded.
     """
-    observed, hold = prepared.observed, dict(prepared.plan.hold)
+    observed, writer = prepared.observed, _Writer(target, record, mark, seal, progress, dict(prepared.plan.hold))
     if prepared.verified:
         record.replace(target.name, observed)
-    done = 0
-
-    def write(plan: Plan, batch: Sequence[Write], observed: Observed) -> Observed:
-        nonlocal done
-        views, there = {change.place: change.after for change in plan.changes}, _by_object(observed)
-        total, now_there = done + len(batch), []
-        for start in range(0, len(batch), _BATCH):
-            part = batch[start : start + _BATCH]
-            record.intend(target.name, [write.object for write in part], Standing(target.where, mark.revision))
-            results = target.write(part, mark, seal)
-            settled, objects = _settled(part, results, views, there)
-            record.settle(target.name, settled, objects)
-            now_there.append((settled, objects))
-            hold.update(_failed(part, results))
-            done += len(part)
-            progress(done, total)
-        return observed if desired is prepared.goal else _updated(observed, now_there)
-
     while True:
         desired = target.layout.step(prepared.goal, observed, seal)
         at_once = desired is prepared.goal
-        plan = prepared.plan if at_once else compare(desired, observed, mark=mark, seal=seal, hold=hold)
+        plan = prepared.plan if at_once else compare(desired, observed, mark=mark, seal=seal, hold=writer.hold)
         batch = writes(plan, desired, observed)
-        if not done:
+        if not writer.done:
             batch += _leftovers(prepared, batch)
-        if batch:
-            observed = write(plan, batch, observed)
+        written = writer.write(plan, batch, observed)
         if at_once or not batch:
             break
-    plates = target.layout.awaiting(prepared.goal, _missing(prepared, hold))
+        for settled, objects in written:
+            observed = observed.updated(settled, objects)
+    plates = target.layout.awaiting(prepared.goal, _missing(prepared, writer.hold))
     seen = _reached(target, plates, seal) if plates else None
     if seen is not None:
         plan = compare(plates, seen, mark=mark, seal=seal, hold={})
-        write(plan, writes(plan, plates, seen), seen)
+        writer.write(plan, writes(plan, plates, seen), seen)
         prepared = replace(prepared, plan=replace(prepared.plan, changes=(*prepared.plan.changes, *plan.changes)))
-    outcomes = tuple(_outcomes(prepared, hold, target.layout))
-    gone = _departed(prepared, hold, target.layout)
+    outcomes = tuple(_outcomes(prepared, writer.hold, target.layout))
+    gone = _departed(prepared, writer.hold, target.layout)
     record.conclude(target.name, mark.revision, (*outcomes, *gone), prepared.digests, now, whole=prepared.verified)
     return outcomes
 
 
-def _updated(observed: Observed, now_there: Iterable[tuple[Observed, frozenset[str]]]) -> Observed:
-    for settled, objects in now_there:
-        observed = observed.updated(settled, objects)
-    return observed
+@dataclass
+class _Writer:
+    """The writes of a pass: how many are done, and the places that must not be written, or could not be."""
+
+    target: Target
+    record: Record
+    mark: Mark
+    seal: Seal
+    progress: Progress
+    hold: dict[Place, SyncError]
+    done: int = 0
+
+    def write(self, plan: Plan, batch: Sequence[Write], observed: Observed) -> list[tuple[Observed, frozenset[str]]]:
+        """What objects hold now, part by part. Raises WaitError where the lease is lost."""
+        views, there = {change.place: change.after for change in plan.changes}, _by_object(observed)
+        standing, total, written = Standing(self.target.where, self.mark.revision), self.done + len(batch), []
+        for start in range(0, len(batch), _BATCH):
+            part = batch[start : start + _BATCH]
+            self.record.intend(self.target.name, [write.object for write in part], standing)
+            results = self.target.write(part, self.mark, self.seal)
+            settled, objects = _settled(part, results, views, there)
+            self.record.settle(self.target.name, settled, objects)
+            written.append((settled, objects))
+            self.hold |= _failed(part, results)
+            self.done += len(part)
+            self.progress(self.done, total)
+        return written
 
 
 def _reached(target: Target, places: Iterable[Place], seal: Seal) -> Observed | None:
