@@ -275,10 +275,14 @@ def _targets(given_targets: object, path: Path, problems: list[SyncError]) -> di
     return targets
 
 
+_SAYS = {"extra_forbidden": "no such setting", "string_pattern_mismatch": "isn't of the form that is wanted here"}
+"""What pydantic would say in words of its own, or with a pattern."""
+
+
 def _problems(error: ValidationError, path: Path, at: tuple[str, ...]) -> Iterator[FixError]:
     for found in error.errors(include_url=False, include_input=False, include_context=False):
         where = (*at, *(str(part) for part in found["loc"]))
-        yield _problem(path, where, "no such setting" if found["type"] == "extra_forbidden" else found["msg"])
+        yield _problem(path, where, _SAYS.get(found["type"], found["msg"]))
 
 
 def _problem(path: Path, at: tuple[str, ...], problem: str) -> FixError:

@@ -91,8 +91,11 @@ def _overrides(workspace: Workspace, at: Path, definition: Definition) -> Iterat
 
 
 def _name(at: Path, name: str, noun: str) -> Iterator[Finding]:
+    article = "an" if noun[0] in "aeiou" else "a"
     if len(name) > NAME_LENGTH or not NAME.fullmatch(name):
-        yield Finding(at, f"no name of a {noun}", f"a name is a-z, 0-9 and -, at most {NAME_LENGTH} characters")
+        yield Finding(
+            at, f"no name that {article} {noun} may have", f"a name is a-z, 0-9 and -, at most {NAME_LENGTH} characters"
+        )
 
 
 def _there(names: Iterable[str]) -> str:

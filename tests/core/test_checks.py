@@ -38,9 +38,11 @@ def test_a_valid_workspace_has_no_finding(one: Workspace) -> None:
 
 @pytest.mark.parametrize("name", ["", "-a", "a-", "A", "a_b", "é", "a\n", "a" * 41])
 def test_names_are_small_letters_digits_and_dashes(name: str) -> None:
-    assert found(name=name) == [((), "no name of a workspace")]
-    assert (("environments", name), "no name of a environment") in found(environments=("dev", name))
-    assert (("deployments", name), "no name of a deployment") in found(deployments={name: Deployment(name, "dev")})
+    assert found(name=name) == [((), "no name that a workspace may have")]
+    assert (("environments", name), "no name that an environment may have") in found(environments=("dev", name))
+    assert (("deployments", name), "no name that a deployment may have") in found(
+        deployments={name: Deployment(name, "dev")}
+    )
 
 
 @pytest.mark.parametrize("name", ["a", "0", "a-b", "a--b", "a" * 40])
