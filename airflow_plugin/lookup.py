@@ -128,7 +128,7 @@ def _opened(given: settings.Directory | settings.Vault) -> tuple[_Source, Callab
     server = Server(given.url, given.namespace, given.ca, *given.cert, given.verify, given.timeout)
     source = VaultSource(
         server,
-        login("backend_kwargs", given.login),
+        login("backend_kwargs: ", given.login),
         given.mount_point,
         cache_ttl=given.cache_ttl,
         max_stale=given.max_stale,

@@ -123,7 +123,7 @@ def _client(name: str, settings: Settings, home: Path, environ: Mapping[str, str
         settings.timeout,
         patience=settings.timeout,
     )
-    entered = login(f"targets.{name}", {**secrets, **given, **paths})
+    entered = login(f"targets.{name}.", {**secrets, **given, **paths})
     return Vault(server, entered, settings.mount_point)
 
 

@@ -498,7 +498,7 @@ def test_a_path_that_is_denied_costs_one_login_a_minute() -> None:
     ],
 )
 def test_what_a_login_lacks_is_named(given: dict[str, str], setting: str) -> None:
-    error = raised(lambda: login("targets.vault", given))
+    error = raised(lambda: login("targets.vault.", given))
     assert (error.reason, error.subject) == (Reason.INVALID_SETTINGS, f"targets.vault.{setting}")
 
 

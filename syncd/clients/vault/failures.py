@@ -24,6 +24,8 @@ def unreached(url: str, error: Exception, timeout: float) -> SyncError:
         problem = "refuses the connection"
     elif isinstance(error, FileNotFoundError):
         return FixError(Reason.INVALID_SETTINGS, url, f"{error.filename or 'a certificate'} isn't there")
+    elif isinstance(error, ConnectionError):  # before the next: one that closes without a word is both
+        problem = "closes the connection"
     elif isinstance(error, HTTPException):
         problem = "doesn't speak HTTP"
     else:
@@ -33,7 +35,8 @@ def unreached(url: str, error: Exception, timeout: float) -> SyncError:
 
 def untrusted(url: str, why: str) -> SyncError:
     """Somebody answered, and can't prove to be the server."""
-    return FixError(Reason.UNTRUSTED, url, f"its certificate isn't trusted: {why}", "name the authority's file as `ca`")
+    problem = f"its certificate isn't trusted: {why}"
+    return FixError(Reason.UNTRUSTED, url, problem, "name the authority's file as `verify`")
 
 
 def failed(status: int, errors: object, subject: str) -> SyncError:

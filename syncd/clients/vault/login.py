@@ -55,16 +55,16 @@ class Login:
     mount: str = ""
 
 
-def login(subject: str, given: Mapping[str, str]) -> Login:
+def login(at: str, given: Mapping[str, str]) -> Login:
     """A login from settings with the names of Airflow's VaultBackend: `auth_type` and what belongs to it.
 
-    Raises FixError, naming `subject` and the setting, where one is missing.
+    Raises FixError, naming the setting behind `at`, where one is missing.
     """
     method = given.get("auth_type") or "token"
     if method not in METHODS:
         raise FixError(
             Reason.INVALID_SETTINGS,
-            f"{subject}.auth_type",
+            f"{at}auth_type",
             "is no login of this release",
             f"known are {', '.join(METHODS)}",
         )
@@ -75,7 +75,7 @@ def login(subject: str, given: Mapping[str, str]) -> Login:
     missing = [role] if role and not given.get(role) else []
     missing += [path] if credential == Credential() else []
     if missing:
-        raise FixError(Reason.INVALID_SETTINGS, f"{subject}.{missing[0]}", f"auth_type {method} needs it", "set it")
+        raise FixError(Reason.INVALID_SETTINGS, f"{at}{missing[0]}", f"auth_type {method} needs it", "set it")
     return Login(method, credential, given.get(role, ""), given.get("auth_mount_point", ""))
 
 
