@@ -26,23 +26,22 @@ class Calls:
         """All calls of this thread inside have one deadline together: the server's timeout, from now on."""
         return self._transport.within()
 
-    def request(self, method: str, url: str, headers: Mapping[str, str] | None = None, **more: Any) -> Answer:
+    def request(self, method: str, url: str, content: Any = None) -> Answer:
         """As the transport's, logged in."""
         token = self._session.token()
-        answer = self._patiently(method, url, {**(headers or {}), "X-Vault-Token": token}, **more)
+        answer = self._patiently(method, url, content, token)
         if answer.status == 403 and self._session.another(token):
-            again = {**(headers or {}), "X-Vault-Token": self._session.token()}
-            answer = self._patiently(method, url, again, **more)
+            answer = self._patiently(method, url, content, self._session.token())
         return answer
 
-    def _patiently(self, method: str, url: str, headers: Mapping[str, str], **more: Any) -> Answer:
+    def _patiently(self, method: str, url: str, content: Any, token: str) -> Answer:
         """Again where Vault asks for fewer requests, as late as it says; all threads wait together."""
         until = time.monotonic() + self._transport.server.patience
         while True:
             wait = min(self._resume, until) - time.monotonic()
             if wait > 0:
                 time.sleep(wait)
-            answer = self._transport.request(method, url, headers, **more)
+            answer = self._transport.request(method, url, content, token=token)
             pause = _pause(answer)
             if answer.status != 429 or time.monotonic() + pause > until:
                 return answer

@@ -151,7 +151,7 @@ class Session:
     def _renewed(self, held: _Held | None) -> _Held | None:
         if held is None or not held.renewable:
             return None
-        answer = self._transport.request("put", "/v1/auth/token/renew-self", {"X-Vault-Token": held.token}, json={})
+        answer = self._transport.request("put", "/v1/auth/token/renew-self", {}, token=held.token)
         renewed = self._taken(answer) if answer.status == 200 else None
         # A life that shrinks nears its end, by the token's longest: log in again in time.
         return None if renewed is None or renewed.life < held.life else renewed
@@ -174,7 +174,7 @@ class Session:
             return _Held(login.credential.read(), file=file)
         role, credential = _FIELDS[login.method]
         body = {role: login.role, credential: login.credential.read()}
-        answer = self._transport.request("post", f"/v1/auth/{login.mount or login.method}/login", json=body)
+        answer = self._transport.request("post", f"/v1/auth/{login.mount or login.method}/login", body)
         subject = f"login {login.method} at auth/{login.mount or login.method}"
         if answer.status in (400, 403):
             raise FixError(

@@ -15,11 +15,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from syncd.clients.vault.failures import unreached, untrusted
 from syncd.core.errors import SyncError
@@ -30,9 +30,8 @@ LARGEST = 64 * 2**20
 
 @dataclass(frozen=True)
 class Server:
-    """Where Vault is. `timeout` is in seconds, for one call in all; `patience` for how
-    long a call may be put off where Vault asks for fewer requests.
-    """
+    """Where Vault is. `timeout` is in seconds, for one call in all; `patience` too, for how long a call may be put off
+    where Vault asks for fewer requests."""
 
     url: str
     namespace: str = ""
@@ -58,8 +57,8 @@ class Answer(NamedTuple):
 @dataclass
 class _Connection:
     http: HTTPConnection
+    deadline: float
     used: bool = False
-    deadline: float = field(default=0)
 
 
 class Transport:
@@ -76,17 +75,15 @@ class Transport:
         self._parts = urlsplit(server.url)
         self._shared = threading.local()
 
-    def request(
-        self, method: str, url: str, headers: Mapping[str, str] | None = None, *, timeout: float = 0, **more: Any
-    ) -> Answer:
-        """One call; `url` is the path from `/v1/` on, quoted. `timeout` overrides the server's."""
-        body = None if more.get("json") is None else json.dumps(more["json"]).encode()
+    def request(self, method: str, url: str, content: Any = None, *, token: str = "") -> Answer:
+        """One call; `url` is the path from `/v1/` on, quoted; `content` is what the body says, as JSON."""
+        body = None if content is None else json.dumps(content).encode()
         path = self._parts.path.rstrip("/") + url
-        if more.get("params"):
-            path += f"?{urlencode(more['params'])}"
-        deadline = self._clock() + (timeout or self.server.timeout)
+        deadline = self._clock() + self.server.timeout
         deadline = min(deadline, getattr(self._shared, "deadline", deadline))
-        sent = {"X-Vault-Request": "true", **(headers or {})}
+        sent = {"X-Vault-Request": "true"}
+        if token:
+            sent["X-Vault-Token"] = token
         if self.server.namespace:
             sent["X-Vault-Namespace"] = self.server.namespace
         if body is not None:
@@ -97,7 +94,7 @@ class Transport:
         except ssl.SSLCertVerificationError as error:
             failure = untrusted(self.server.url, error.verify_message)
         except (OSError, HTTPException, ValueError) as error:
-            failure = unreached(self.server.url, error, timeout or self.server.timeout)
+            failure = unreached(self.server.url, error, self.server.timeout)
         # Raised here: the frames above hold the token and what was sent.
         raise failure
 
@@ -168,7 +165,7 @@ class Transport:
         # No reference to this: what is idle is to be closed as soon as nobody holds it any more.
         host, port, clock = self._parts.hostname or "", self._parts.port, self._clock
         http = _Plain(host, port) if self._parts.scheme == "http" else _Secure(host, port, context=self._context())
-        made = _Connection(http, deadline=deadline)
+        made = _Connection(http, deadline)
         http.response_class = partial(_Response, lambda: _left(clock, made.deadline))  # type: ignore[assignment]  # a factory
         return made
 
@@ -238,9 +235,7 @@ class _Timed(io.RawIOBase):
 
 def _never_arrived(error: BaseException) -> bool:
     # An idle connection that the server closed: nothing of the answer came, and not because of a deadline.
-    return isinstance(error, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)) or (
-        type(error).__name__ == "RemoteDisconnected"
-    )
+    return isinstance(error, (ConnectionResetError, BrokenPipeError, ConnectionAbortedError))
 
 
 def _parsed(content: bytes) -> Any:

@@ -56,8 +56,8 @@ class _Adapter(Adapter):  # type: ignore[misc]  # hvac has no types
         # Not the base's: it would make a session of `requests`, and read the environment.
         self._calls = calls
 
-    def request(self, method: str, url: str, headers: Mapping[str, str] | None = None, **more: Any) -> Answer:
-        return self._calls.request(method, url, headers, **more)
+    def request(self, method: str, url: str, json: Any = None) -> Answer:
+        return self._calls.request(method, url, json)
 
     def get_login_token(self, response: Answer) -> str:
         raise NotImplementedError  # nobody logs in through this
