@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_plugin.kwargs import URL
+from syncd.core.addresses import is_address
 from syncd.core.errors import FixError, Reason
 from syncd.core.secrets import MASK
 
@@ -70,7 +70,7 @@ def shown(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_plain(name: str, value: object) -> bool:
     if name == "url":  # one that is none may have a password in it
-        return isinstance(value, str) and URL.fullmatch(value) is not None
+        return isinstance(value, str) and is_address(value)
     return isinstance(value, (str, int, float))
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from syncd.core.addresses import MOUNT, is_address
 from syncd.core.checks import problems
 from syncd.core.errors import FixError, Problems, Reason
 from syncd.core.layouts.lookup import Address
@@ -17,7 +17,7 @@ from syncd.core.model import KINDS, NAME, NAME_LENGTH, Fields, dotted
 _NAMES = ("workspace", "deployment", "prefix")
 _PATHS = ("path", "local_path", "token_path", "secret_id_path", "jwt_token_path", "kubernetes_jwt_path")
 _OBJECTS = ("local", "next")
-URL = re.compile(r"https?://[^/?#@\s]+(/[^?#\s]*)?")
+_LONGEST = 3600.0
 _SECONDS = {"timeout": 5.0, "cache_ttl": 5.0, "max_stale": 0.0}
 """Numbers, each with what it is where nothing is said; a `timeout` of 0 would be none."""
 
@@ -146,7 +146,7 @@ def _number(given: Mapping[str, Any], name: str, found: list[FixError]) -> float
         seconds = float(value) if not isinstance(value, bool) else -1.0
     except (TypeError, ValueError):
         seconds = -1.0
-    if not (seconds > 0 if name == "timeout" else seconds >= 0) or seconds == float("inf"):
+    if not (seconds > 0 if name == "timeout" else seconds >= 0) or seconds > _LONGEST:
         found.append(_problem(name, "is no number of seconds"))
     return seconds
 
@@ -179,7 +179,9 @@ def _text_problems(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield "holds a NUL", "take it out"
     elif name in _PATHS and value and not Path(value).is_absolute():
         yield "is no absolute path", "Airflow's processes don't all run in the same folder"
-    elif name == "url" and value and not URL.fullmatch(value):
+    elif name == "mount_point" and value and not MOUNT.fullmatch(value):
+        yield "is no mount's path", "a path like secret or team/kv, without a slash at its ends"
+    elif name == "url" and value and not is_address(value):
         yield "is no address of a Vault", "https://host:8200, with nothing secret in it"
 
 

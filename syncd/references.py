@@ -55,7 +55,7 @@ def read(
 
     A path of `vault` is read once, however many of its keys are wanted.
     """
-    return _read(references, allowed, environ, cache(partial(_asked, vault)))
+    return _read(references, allowed, environ, _asking(vault))
 
 
 def once(
@@ -66,7 +66,7 @@ def once(
     So a pass sees one state of each, however many targets it is over.
     """
     known: dict[Reference, str | SyncError] = {}
-    ask = cache(partial(_asked, vault))
+    ask = _asking(vault)
 
     def read_once(references: Collection[Reference]) -> Mapping[Reference, str | SyncError]:
         known.update(_read([one for one in references if one not in known], allowed, environ, ask))
@@ -138,8 +138,11 @@ def _vault(reference: Reference, allowed: Allowed, ask: _Ask) -> str | SyncError
     found = ask(mount, path)
     if isinstance(found, SyncError):
         # Whatever it is to whoever looks at that path: to who needs it, a reference that can't be read now.
-        told = WaitError if isinstance(found, WaitError) else FixError
-        return told(Reason.REFERENCE_UNREADABLE, str(reference), f"{found.subject}: {found.problem}", found.remedy)
+        problem = f"{found.subject}: {found.problem}"
+        if isinstance(found, WaitError):
+            return WaitError(Reason.REFERENCE_UNREADABLE, str(reference), problem, found.remedy)
+        remedy = f"check the path, and that syncd's login may read {mount}/data/{path}"
+        return FixError(Reason.REFERENCE_UNREADABLE, str(reference), problem, remedy)
     if found is None:
         return _unreadable(reference, "isn't there", "write it, or correct the path")
     value = found.get(key)
@@ -148,13 +151,25 @@ def _vault(reference: Reference, allowed: Allowed, ask: _Ask) -> str | SyncError
     return _checked(reference, value.encode("utf-8", "surrogatepass"))
 
 
-def _asked(vault: VaultRead | None, mount: str, path: str) -> Mapping[str, Any] | SyncError | None:
-    if vault is None:
-        return FixError(Reason.INVALID_SETTINGS, "[references] vault", "names no target", "name a target of type vault")
-    try:
-        return vault(mount, path)
-    except SyncError as error:
-        return error.with_traceback(None)
+def _asking(vault: VaultRead | None) -> _Ask:
+    """Asks for each path once, and for no other where Vault is away: each would wait as long as the first."""
+    away: list[SyncError] = []
+
+    @cache
+    def ask(mount: str, path: str) -> Mapping[str, Any] | SyncError | None:
+        if vault is None:
+            problem = "names no target"
+            return FixError(Reason.INVALID_SETTINGS, "[references] vault", problem, "name a target of type vault")
+        if away:
+            return away[0]
+        try:
+            return vault(mount, path)
+        except SyncError as error:
+            if error.reason is Reason.UNAVAILABLE:
+                away.append(error)
+            return error.with_traceback(None)
+
+    return ask
 
 
 _PLAIN = re.compile(r"[\w@:+-][\w@:+.-]*(/[\w@:+-][\w@:+.-]*)+", re.ASCII)

@@ -85,9 +85,9 @@ def _grant(stage: Stage) -> None:
     stage.run("for target in vault vault-plain; do syncd policies $target; done | bash >/dev/null")
     stage.run(
         "create() { vault token create -field=token -no-default-policy $*; }\n"
-        "create -policy=airflow-analytics-etl-dev >$DEPLOYMENTS/etl-dev/vault-token\n"
+        "create -policy=airflow_vault_analytics_etl-dev >$DEPLOYMENTS/etl-dev/vault-token\n"
         "create -policy=airflow-plain-etl-prod >$DEPLOYMENTS/etl-prod/vault-token\n"
-        "create -policy=syncd-analytics -policy=syncd-plain >$SYNCD_HOME/vault-token"
+        "create -policy=syncd_vault_analytics -policy=syncd_vault-plain_plain >$SYNCD_HOME/vault-token"
     )
 
 

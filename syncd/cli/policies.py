@@ -45,13 +45,10 @@ def policies(
         raise FixError(
             Reason.INVALID_SETTINGS, f"target {target}", "is no target of type vault", "`syncd target list` shows them"
         )
-    mount, prefix = getattr(settings, "mount_point", ""), getattr(settings, "prefix", None) or session.workspace
-    layout = getattr(settings, "layout", "")
+    prefix = getattr(settings, "prefix", None) or session.workspace
+    of = vault_policies.Extent(target, getattr(settings, "mount_point", ""), prefix, getattr(settings, "layout", ""))
     users = [one.name for one in session.load().deployments.values() if target in one.targets]
-    if templated:
-        found = vault_policies.templated(mount, prefix, layout=layout)
-    else:
-        found = vault_policies.grants(mount, prefix, users, auth_type, layout=layout)
+    found = vault_policies.templated(of) if templated else vault_policies.grants(of, users, auth_type)
     if output is Output.JSON:
         show.as_json({"policies": [{"name": one.name, "rules": one.rules, "role": one.role} for one in found]})
     else:

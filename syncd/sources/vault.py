@@ -91,13 +91,21 @@ class VaultSource:
         return self._vault.names(folder) if folder else ()
 
     def _refuse_lately_failed(self, now: float) -> None:
-        if self._failed is not None and now < self._failed[0]:
-            raise self._failed[1]
+        failed = self._failed  # another thread may forget it meanwhile
+        if failed is not None and now < failed[0]:
+            raise failed[1]
 
     def _read(self, name: str, now: float, seen: _Seen | None) -> Mapping[str, Any] | None:
         kept = self._vault.read(name)
         self._failed = None
-        if kept is None or kept.data is None:
+        if kept is not None and kept.data is None:  # a removal of ours leaves a tombstone
+            raise FixError(
+                Reason.INVALID_DOCUMENT,
+                f"{self._vault.mount}/{name}",
+                "was deleted by somebody",
+                "let `syncd sync` write it again",
+            )
+        if kept is None:
             if name.endswith(f"/{NAMEPLATE}"):
                 self._vault.check()  # a wrong mount has its own error
             self._keep(name, _Seen(now, 0, None))

@@ -10,10 +10,13 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
+from syncd.core.addresses import MOUNT, is_address
+from syncd.core.canonical import text
 from syncd.core.documents import (
     REMOVED,
     Document,
@@ -47,42 +50,52 @@ LAYOUTS: Mapping[str, type[Layered | AirflowPaths]] = {layout.name: layout for l
 _AT_ONCE = 8
 """Requests: more of them make two cores no faster."""
 
-_MARK, _SECRETS = "syncd-mark", "syncd-secrets"
+_OURS = "syncd-"
+_MARK, _SECRETS, _EMPTIED = f"{_OURS}mark", f"{_OURS}secrets", f"{_OURS}emptied"
 """In the metadata of a path, where the document itself has no room for it."""
 
 _LONGEST, _PARTS = 512, 60
 """Characters of a text in a path's metadata, and how many of them, by Vault's own limits."""
 
-
 _EXACT, _WITH_EXPONENT = 2**53, 1e21
 """Whole numbers up to the first keep every digit; from the second on, Vault writes a number with its exponent."""
+
+
+def _address(url: str) -> str:
+    if not is_address(url):
+        raise PydanticCustomError("address", "is no address of a Vault: https://host:8200, with nothing secret in it")
+    return url
+
+
+Text = Annotated[str, Field(pattern=r"^[\x20-\x7e]*$")]
+"""What a request, or a path, can hold."""
 
 
 class Settings(TargetSettings):
     """type = "vault". Names are those of Airflow's VaultBackend. VAULT_TOKEN and VAULT_SECRET_ID are read, too."""
 
     layout: str = Layered.name
-    url: str = Field(pattern=r"^https?://[^/?#@\s]+(/[^?#\s]*)?$")
-    mount_point: str = Field(default="secret", pattern=r"^[^/\s][^\s]*[^/\s]$|^[^/\s]$")
-    namespace: str = ""
-    verify: bool | str = True
+    url: Annotated[str, AfterValidator(_address)]
+    mount_point: str = Field(default="secret", pattern=MOUNT.pattern)
+    namespace: Text = ""
+    verify: bool | Text = True
     """False, or the file of the authority that signed Vault's certificate."""
 
-    cert: tuple[str, str] | None = Field(default=None, strict=False)
+    cert: tuple[Text, Text] | None = Field(default=None, strict=False)
     """Certificate and key, where Vault asks for one."""
 
-    timeout: float = Field(default=30, gt=0, strict=False)
+    timeout: float = Field(default=30, gt=0, le=3600)
     """Seconds for one request, in all."""
 
     auth_type: str = "token"
-    auth_mount_point: str = ""
-    token_path: str = ""
-    role_id: str = ""
-    secret_id_path: str = ""
-    jwt_role: str = ""
-    jwt_token_path: str = ""
-    kubernetes_role: str = ""
-    kubernetes_jwt_path: str = ""
+    auth_mount_point: Text = ""
+    token_path: Text = ""
+    role_id: Text = ""
+    secret_id_path: Text = ""
+    jwt_role: Text = ""
+    jwt_token_path: Text = ""
+    kubernetes_role: Text = ""
+    kubernetes_jwt_path: Text = ""
 
     def credentials(self, home: Path) -> tuple[Path, ...]:
         paths = (self.token_path, self.secret_id_path, self.jwt_token_path, self.kubernetes_jwt_path)
@@ -165,7 +178,7 @@ class VaultTarget:
                 unread[name] = kept
             elif kept is not None:
                 try:
-                    mark, document = self.found(name, kept)
+                    mark, document = self.found(name, kept, seal)
                 except FixError as error:  # of a newer release's format
                     unread[name] = error
                     continue
@@ -175,7 +188,7 @@ class VaultTarget:
         return Observed(views, stamps, unread)
 
     def write(self, writes: Sequence[Write], mark: Mark, seal: Seal) -> Mapping[str, Stamp | SyncError | None]:
-        batch = _Batch(self, mark)
+        batch = _Batch(self, mark, seal)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return {write.object: one for write, one in zip(writes, pool.map(batch.write, writes), strict=True)}
 
@@ -207,7 +220,7 @@ class VaultTarget:
         """How errors name a path."""
         return f"{self.vault.mount}/{name}"
 
-    def found(self, name: str, kept: Kept) -> tuple[Mark | None, Document | None]:
+    def found(self, name: str, kept: Kept, seal: Seal) -> tuple[Mark | None, Document | None]:
         """Whose it is, and what it holds: nothing where it was deleted, destroyed, or is a tombstone.
 
         Raises FixError where it is of a format that this release can't read.
@@ -218,9 +231,9 @@ class VaultTarget:
             return read_mark(_parsed(kept.metadata.get(_MARK))) if beside else None, None
         if beside and not is_removed(kept.data):
             mark = read_mark(_parsed(kept.metadata.get(_MARK)))
-            if mark is None or item is None:
-                return mark, Document({})
-            return mark, found_fields(item, kept.data, _secrets(kept))
+            if mark is None or item is None or _EMPTIED in kept.metadata:
+                return None if _EMPTIED in kept.metadata else mark, Document({})
+            return mark, found_fields(item, kept.data, _secrets(kept, seal))
         try:
             mark, content = decode(kept.data, self.subject(name))
         except FixError as error:
@@ -233,8 +246,8 @@ class VaultTarget:
 class _Batch:
     """The writes of a batch, each of which stands alone. Once Vault is gone, the rest isn't tried."""
 
-    def __init__(self, target: VaultTarget, mark: Mark) -> None:
-        self._target, self._vault, self._mark = target, target.vault, mark
+    def __init__(self, target: VaultTarget, mark: Mark, seal: Seal) -> None:
+        self._target, self._vault, self._mark, self._seal = target, target.vault, mark, seal
         self._beside = isinstance(target.layout, AirflowPaths)
         self._gone: SyncError | None = None
         self._failing = 0
@@ -256,7 +269,7 @@ class _Batch:
         return done
 
     def _refuse_unholdable(self, write: Write) -> None:
-        self._content(write, 0)
+        self._content(write)
         for document in write.put.values():
             for path, value in leaves(document.content):
                 if _changes(value):
@@ -271,7 +284,7 @@ class _Batch:
         """What isn't there is made; where nothing is asked for, what is there is told."""
         if not write.put:
             kept = self._vault.read(write.object)
-            mark = None if kept is None else self._target.found(write.object, kept)[0]
+            mark = None if kept is None else self._target.found(write.object, kept, self._seal)[0]
             if self._mark.same_owner(mark):
                 self._clear(write.object, kept)
             return None if kept is None else Stamp(mark, str(kept.version))
@@ -283,8 +296,7 @@ class _Batch:
         try:
             return self._put(write, 1)
         except WaitError as error:
-            if error.reason is Reason.CONFLICT:  # somebody wrote over the claim: theirs, and without our mark beside it
-                self._vault.release(write.object)
+            self._leave(write.object, {}, error)
             raise
         except FixError:
             self._vault.destroy(write.object, 1)
@@ -293,7 +305,7 @@ class _Batch:
     def _changed(self, write: Write, expected: Stamp) -> Stamp | None:
         """Looked at once more: what a pass knows may be days old, and a path that was purged counts anew from 1."""
         kept = self._vault.read(write.object)
-        mark, document = (None, None) if kept is None else self._target.found(write.object, kept)
+        mark, document = (None, None) if kept is None else self._target.found(write.object, kept, self._seal)
         if not write.put and document is None and (kept is None or self._mark.same_owner(mark)):
             self._clear(write.object, kept)
             return None if kept is None else Stamp(mark, str(kept.version))
@@ -306,34 +318,50 @@ class _Batch:
         ):
             subject = self._target.subject(write.object)
             raise WaitError(Reason.CONFLICT, subject, "was changed since it was looked at", "sync again")
-        data, metadata = self._content(write, kept.version - 1)
+        data, metadata = self._content(write)
         if kept.data == data and metadata in (None, kept.metadata):
             return Stamp(mark, expected.version)
-        return self._put(write, kept.version)
+        try:
+            return self._put(write, kept.version)
+        except WaitError as error:
+            self._leave(write.object, kept.metadata, error)
+            raise
 
     def _put(self, write: Write, expected: int) -> Stamp:
-        data, metadata = self._content(write, expected)
+        data, metadata = self._content(write)
         if expected:
             # Before the write: from it on no version but the new one can be read.
             self._vault.describe(write.object, metadata)
         version = self._version(write.object, data, expected)
         if not write.put and self._beside:
-            self._vault.destroy(write.object, version)
+            self._empty(write.object, version)
         return Stamp(self._mark, str(version))
 
-    def _clear(self, name: str, kept: Kept | None) -> None:
-        """Airflow's own backend stumbles over a tombstone: its path is to look as if it weren't there."""
-        if self._beside and kept is not None and kept.data is not None and is_removed(kept.data):
-            self._vault.destroy(name, kept.version)
+    def _empty(self, name: str, version: int) -> None:
+        """Airflow's own backend stumbles over a tombstone: its path is to look as if it weren't there.
 
-    def _content(self, write: Write, expected: int) -> tuple[Mapping[str, Any], Mapping[str, str] | None]:
+        Our mark stays, and says that nothing of ours is left: what somebody puts there later is theirs.
+        """
+        self._vault.describe(name, {_MARK: _text(self._mark._asdict()), _EMPTIED: str(version)})
+        self._vault.destroy(name, version)
+
+    def _clear(self, name: str, kept: Kept | None) -> None:
+        if self._beside and kept is not None and kept.data is not None and is_removed(kept.data):
+            self._empty(name, kept.version)
+
+    def _leave(self, name: str, metadata: Mapping[str, str], error: WaitError) -> None:
+        """Where somebody wrote before us, it is theirs: without our mark, with as many versions as its mount says."""
+        if error.reason is Reason.CONFLICT:
+            self._vault.release(name, {key: value for key, value in metadata.items() if not key.startswith(_OURS)})
+
+    def _content(self, write: Write) -> tuple[Mapping[str, Any], Mapping[str, str] | None]:
         """What is written on top of a version, and beside it."""
         document = write.put.get("")
         if not self._beside or document is None:
             content = envelope(REMOVED if document is None else document.content, self._mark)
             return content, {_MARK: _text(self._mark._asdict())} if self._beside else None
-        # Of which version it tells the secrets: where the write isn't done, nobody knows those of what is there.
-        told = _text([expected + 1, sorted(map(list, document.secret))])
+        # Of which content it tells the secrets: where the write isn't done, nobody knows those of what is there.
+        told = _text([self._seal(text(document.content)), sorted(map(list, document.secret))])
         parts = [told[start : start + _LONGEST] for start in range(0, len(told), _LONGEST)]
         if len(parts) > _PARTS:
             raise FixError(
@@ -363,6 +391,8 @@ class _Batch:
 
 def _changes(value: object) -> bool:
     """Does it hold a number that Vault gives back as another? It keeps 64 bits of each, and 30.0 as 30."""
+    if isinstance(value, Mapping):
+        return any(map(_changes, value.values()))
     if isinstance(value, (list, tuple)):
         return any(map(_changes, value))
     if isinstance(value, float):
@@ -370,13 +400,14 @@ def _changes(value: object) -> bool:
     return isinstance(value, int) and abs(value) > _EXACT
 
 
-def _secrets(kept: Kept) -> object:
-    """Which fields are secret, as it was told of this version; None where nobody knows."""
+def _secrets(kept: Kept, seal: Seal) -> object:
+    """Which fields are secret, as it was told of this content; None where nobody knows."""
     parts: list[str] = []
     while (part := kept.metadata.get(f"{_SECRETS}-{len(parts)}")) is not None:
         parts.append(part)
     told = _parsed("".join(parts))
-    return told[1] if isinstance(told, list) and len(told) == 2 and told[0] == kept.version else None
+    known = isinstance(told, list) and len(told) == 2 and told[0] == seal(text(kept.data))
+    return told[1] if known else None
 
 
 def _text(value: object) -> str:

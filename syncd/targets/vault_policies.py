@@ -23,6 +23,15 @@ LOGINS = tuple(_ROLE)
 _IDENTITY = "{{identity.entity.metadata.syncd_deployment}}"
 
 
+class Extent(NamedTuple):
+    """Whose documents are granted: those of one target, below one prefix."""
+
+    target: str
+    mount: str
+    prefix: str
+    layout: str = Layered.name
+
+
 class Grant(NamedTuple):
     """A policy and who gets it. `role` is what `vault write` takes; empty where a policy is all there is to say."""
 
@@ -31,21 +40,22 @@ class Grant(NamedTuple):
     role: str = ""
 
 
-def grants(
-    mount: str, prefix: str, deployments: Iterable[str], login: str, *, layout: str = Layered.name
-) -> tuple[Grant, ...]:
-    """One policy per deployment, which names its own path and no other; and syncd's own, last."""
+def grants(of: Extent, deployments: Iterable[str], login: str) -> tuple[Grant, ...]:
+    """One policy per deployment, which names its own path and no other; and syncd's own, last.
+
+    No name of ours holds a `_`: no two deployments, prefixes or targets share a policy.
+    """
     found = []
     for deployment in sorted(deployments):
-        name = f"airflow-{prefix}-{deployment}"
+        name = f"airflow_{of.target}_{of.prefix}_{deployment}"
         role = _ROLE[login].format(mount=login, name=name, policy=name)
-        found.append(Grant(name, _reader(mount, prefix, deployment), role))
-    return (*found, _writer(mount, prefix, layout))
+        found.append(Grant(name, _reader(of, deployment), role))
+    return (*found, _writer(of))
 
 
-def templated(mount: str, prefix: str, *, layout: str = Layered.name) -> tuple[Grant, ...]:
+def templated(of: Extent) -> tuple[Grant, ...]:
     """One policy for all deployments, by the metadata `syncd_deployment` of who logs in; and syncd's own, last."""
-    return Grant(f"airflow-{prefix}", _reader(mount, prefix, _IDENTITY)), _writer(mount, prefix, layout)
+    return Grant(f"airflow_{of.target}_{of.prefix}", _reader(of, _IDENTITY)), _writer(of)
 
 
 def script(found: Iterable[Grant], namespace: str = "") -> str:
@@ -58,18 +68,18 @@ def script(found: Iterable[Grant], namespace: str = "") -> str:
     return "\n".join(lines)
 
 
-def _reader(mount: str, prefix: str, deployment: str) -> str:
-    below = f"{prefix}/deployments/{deployment}"
-    return _path(f"{mount}/data/{below}/*", "read") + _path(f"{mount}/metadata/{below}/*", "list")
+def _reader(of: Extent, deployment: str) -> str:
+    below = f"{of.prefix}/deployments/{deployment}"
+    return _path(f"{of.mount}/data/{below}/*", "read") + _path(f"{of.mount}/metadata/{below}/*", "list")
 
 
-def _writer(mount: str, prefix: str, layout: str) -> Grant:
-    below = f"{prefix}/deployments"
-    rules = _path(f"{mount}/data/{below}/*", "create", "read", "update")
-    rules += _path(f"{mount}/metadata/{below}/*", "update", "list")
-    if layout == AirflowPaths.name:
-        rules += _path(f"{mount}/destroy/{below}/*", "update")
-    return Grant(f"syncd-{prefix}", rules)
+def _writer(of: Extent) -> Grant:
+    below = f"{of.prefix}/deployments"
+    rules = _path(f"{of.mount}/data/{below}/*", "create", "read", "update")
+    rules += _path(f"{of.mount}/metadata/{below}/*", "update", "list")
+    if of.layout == AirflowPaths.name:
+        rules += _path(f"{of.mount}/destroy/{below}/*", "update")
+    return Grant(f"syncd_{of.target}_{of.prefix}", rules)
 
 
 def _path(path: str, *capabilities: str) -> str:

@@ -164,6 +164,12 @@ def test_what_was_removed_is_a_miss_although_a_tombstone_lies_there(ours: Any, v
     assert (ours.get_conn_value("warehouse"), ours.get_variable("region")) == (None, None)
 
 
+def test_what_somebody_deleted_is_an_error_and_no_miss(vaulted: Vaulted, ours: Any) -> None:
+    done(vaulted.server, "DELETE", f"{vaulted.mount}/data/{vaulted.path('warehouse')}")
+
+    assert "was deleted by somebody; let `syncd sync` write it again" in told(ours)
+
+
 def test_what_comes_back_is_found_again(ours: Any, vaulted: Vaulted) -> None:
     vaulted.drop(Key("connection", "warehouse"))
     assert found(ours) is None

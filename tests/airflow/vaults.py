@@ -19,7 +19,7 @@ from syncd.core.layouts.airflow import AirflowPaths
 from syncd.core.layouts.layered import Layered
 from syncd.core.model import Workspace
 from syncd.targets.vault import VaultTarget
-from syncd.targets.vault_policies import Grant, grants
+from syncd.targets.vault_policies import Extent, Grant, grants
 from tests.airflow.documents import Synced
 
 MOUNT = "secret"
@@ -52,7 +52,7 @@ class Vaulted(Synced):
 
     def grants(self) -> Mapping[str, Grant]:
         """By deployment: what `syncd policies` prints, granted."""
-        found = grants(self.mount, self.prefix, self.workspace.deployments, "approle", layout=self._layout)
+        found = grants(Extent("vault", self.mount, self.prefix, self._layout), self.workspace.deployments, "approle")
         for grant in found:
             done(self.server, "PUT", f"sys/policies/acl/{grant.name}", {"policy": grant.rules})
         return dict(zip(sorted(self.workspace.deployments), found, strict=False))

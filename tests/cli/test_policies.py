@@ -42,8 +42,8 @@ def with_vault(syncd: Syncd) -> Syncd:
 def test_a_deployment_gets_a_policy_and_a_role_and_syncd_a_policy(with_vault: Syncd) -> None:
     printed = with_vault.json("policies", "vault")["policies"]
 
-    assert [one["name"] for one in printed] == ["airflow-analytics-etl-dev", "syncd-analytics"]
-    assert printed[0]["role"].startswith("auth/approle/role/airflow-analytics-etl-dev token_type=batch ")
+    assert [one["name"] for one in printed] == ["airflow_vault_analytics_etl-dev", "syncd_vault_analytics"]
+    assert printed[0]["role"].startswith("auth/approle/role/airflow_vault_analytics_etl-dev token_type=batch ")
     assert printed[1]["role"] == ""
 
 
@@ -64,7 +64,7 @@ def test_only_where_stock_backends_read_syncd_may_destroy(with_vault: Syncd) -> 
 def test_each_way_to_log_in_has_its_role(with_vault: Syncd, login: str) -> None:
     printed = with_vault.ok("policies", "vault", "--auth-type", login).out
 
-    assert f"vault write auth/{login}/role/airflow-analytics-etl-dev " in printed
+    assert f"vault write auth/{login}/role/airflow_vault_analytics_etl-dev " in printed
 
 
 def test_a_way_to_log_in_that_nobody_knows_is_wrong_usage(with_vault: Syncd) -> None:
@@ -121,11 +121,11 @@ def test_with_what_it_prints_syncd_pushes_and_a_deployment_reads(
     prefix = "plain" if target == "plain" else "analytics"
 
     shell(with_vault.ok("policies", target).out)
-    own = shell(f"vault token create -field=token -no-default-policy -policy=syncd-{prefix}")
+    own = shell(f"vault token create -field=token -no-default-policy -policy=syncd_{target}_{prefix}")
     (with_vault.home / "vault-token").write_text(own)
     with_vault.ok("sync", "--target", target)
 
-    role = f"auth/approle/role/airflow-{prefix}-etl-dev"
+    role = f"auth/approle/role/airflow_{target}_{prefix}_etl-dev"
     token = shell(
         f"id=$(vault read -field=role_id {role}/role-id); secret=$(vault write -f -field=secret_id {role}/secret-id)\n"
         "vault write -field=token auth/approle/login role_id=$id secret_id=$secret"

@@ -179,10 +179,21 @@ def test_a_refusal_is_something_to_fix_and_an_outage_something_to_wait_for() -> 
         found = value("kv/team/db#password", Asked(error=error))
 
         assert type(found) is kind
-        assert "vault:kv/team/db#password: kv/team/db: Vault says no; ask for it" in unreadable(found)
+        remedy = (
+            "ask for it" if kind is WaitError else "check the path, and that syncd's login may read kv/data/team/db"
+        )
+        assert f"vault:kv/team/db#password: kv/team/db: Vault says no; {remedy}" in unreadable(found)
 
 
 def test_where_no_target_is_named_that_is_said() -> None:
     found = read([reference := Reference("vault", "kv/team/db#password")], ALLOWED, {})[reference]
 
     assert "[references] vault: names no target" in unreadable(found)
+
+
+def test_where_vault_is_away_it_is_asked_once_and_not_for_each_path() -> None:
+    asked = Asked(error=WaitError(Reason.UNAVAILABLE, "Vault", "doesn't answer within 30 s"))
+    some = [Reference("vault", f"kv/team/{name}#password") for name in ("db", "lake", "mail")]
+    found = read(some, Allowed(vault=("kv/*",)), {}, asked)
+    assert len(asked.paths) == 1
+    assert all("doesn't answer" in str(one) for one in found.values())

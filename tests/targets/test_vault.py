@@ -250,7 +250,7 @@ def test_more_secret_fields_than_can_be_told_are_refused(airflow: VaultTrial) ->
     assert PATH not in airflow.held()
 
 
-@pytest.mark.parametrize("number", [2**53 + 1, -(2**60), 30.0, [1, [0.0]]])
+@pytest.mark.parametrize("number", [2**53 + 1, -(2**60), 30.0, [1, [0.0]], [{"n": [30.0]}]])
 def test_a_number_that_vault_would_change_is_refused(trial: VaultTrial, number: object) -> None:
     one = workspace(connection("warehouse", extra={"x": number}), REGION, deployments=["etl-prod"])
     assert reasons(push(one, trial.target)) == {PATH: Reason.NOT_HOLDABLE}
@@ -447,6 +447,31 @@ def test_a_document_of_a_newer_release_is_left_alone_and_stops_no_other(layered:
     before = layered.held()[PATH]
     assert reasons(push(TWO, layered.target)) == {PATH: Reason.NEWER_DOCUMENT}
     assert layered.held()[PATH] == before
+
+
+def test_what_somebody_puts_where_ours_was_removed_is_theirs(trial: VaultTrial) -> None:
+    record = remembered(trial)
+    assert reasons(push(NONE, trial.target, record)) == {}
+    trial.edit(PATH, {"somebody": "else"})
+    before = trial.held()[PATH]
+    push(NONE, trial.target, record)
+    assert reasons(push(replace(ONE, revision=9), trial.target, record)) == {PATH: Reason.NOT_OWNED}
+    assert trial.held()[PATH] == before
+
+
+def test_an_update_that_somebody_was_faster_than_leaves_no_mark_on_theirs(trial: VaultTrial) -> None:
+    record = remembered(trial)
+
+    def between(request: Request, onward: Pass) -> Said:
+        if is_write(request, PATH):
+            trial.edit(PATH, {"somebody": "else"})
+        return onward()
+
+    with faulty(between, behind=trial.server.address) as server:
+        assert reasons(push(OTHER, trial.through(server.address), record))[PATH] is Reason.CONFLICT
+    assert not trial.metadata(PATH)["custom_metadata"]
+    assert reasons(push(OTHER, trial.target, record)) == {PATH: Reason.NOT_OWNED}
+    assert list(trial.readable(PATH).values())[-1] == {"somebody": "else"}
 
 
 def test_somebody_elses_tombstone_is_left_alone(trial: VaultTrial) -> None:

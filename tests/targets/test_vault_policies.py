@@ -15,6 +15,7 @@ from syncd.core.layouts.airflow import AirflowPaths
 from syncd.core.layouts.layered import Layered
 from syncd.core.model import Item, Workspace
 from syncd.targets import vault_policies
+from syncd.targets.vault_policies import Extent
 from tests.targets.memory_record import MemoryRecord
 from tests.targets.passes import BOTH_KINDS, CHANGED, NOTHING, goal, push, reasons, workspace
 from tests.targets.trials import VaultTrial, vault
@@ -53,7 +54,7 @@ def approle(vault_server: servers.Vault) -> str:
 
 def exact(trial: VaultTrial, approle: str) -> Mapping[str, Any]:
     """A login by each role that is printed, as it is printed."""
-    found = vault_policies.grants(trial.mount, "analytics", DEPLOYMENTS, "approle")
+    found = vault_policies.grants(Extent("vault", trial.mount, "analytics"), DEPLOYMENTS, "approle")
     for grant in found:
         trial.done("PUT", f"sys/policies/acl/{grant.name}", {"policy": grant.rules})
     tokens = {}
@@ -66,7 +67,7 @@ def exact(trial: VaultTrial, approle: str) -> Mapping[str, Any]:
 
 def templated(trial: VaultTrial, approle: str) -> Mapping[str, Any]:
     """One policy for all: who logs in says by its entity which deployment it is."""
-    grant, _ = vault_policies.templated(trial.mount, "analytics")
+    grant, _ = vault_policies.templated(Extent("vault", trial.mount, "analytics"))
     trial.done("PUT", f"sys/policies/acl/{trial.mount}-templated", {"policy": grant.rules})
     tokens = {}
     for deployment in DEPLOYMENTS:
@@ -206,7 +207,9 @@ def lives(trial: VaultTrial, rules: str) -> bool:
 def fresh(server: servers.Vault, layout: str) -> tuple[VaultTrial, str]:
     """A mount of its own, and what is printed for syncd itself there."""
     trial = vault(LAYOUTS[layout]("analytics"), server)
-    *_, own = vault_policies.grants(trial.mount, "analytics", ("etl-dev", "etl-prod"), "approle", layout=layout)
+    *_, own = vault_policies.grants(
+        Extent("vault", trial.mount, "analytics", layout), ("etl-dev", "etl-prod"), "approle"
+    )
     return trial, own.rules
 
 
@@ -259,5 +262,25 @@ def test_every_document_of_a_pass_lies_where_its_reader_may_read(vault_server: s
     for layout in (Layered("analytics"), AirflowPaths("analytics")):
         for place in goal(SYNCED, layout):
             deployment = layout.deployment(place)
-            grant = vault_policies.grants("m", "analytics", [deployment], "approle")[0]
+            grant = vault_policies.grants(Extent("vault", "m", "analytics"), [deployment], "approle")[0]
             assert place.object.startswith(re.findall(r"m/data/(.*)\*", grant.rules)[0])
+
+
+def test_no_two_deployments_prefixes_or_targets_share_a_policy() -> None:
+    wholes = [
+        ("vault", "a", "b-c"),
+        ("vault", "a-b", "c"),
+        ("vault-a", "b", "c"),
+        ("vault", "a", "b"),
+        ("other", "a", "b"),
+    ]
+    names = [
+        grant.name
+        for target, prefix, deployment in wholes
+        for found in (
+            vault_policies.grants(Extent(target, "m", prefix), [deployment], "approle")[:1],
+            vault_policies.templated(Extent(target, "m", prefix))[:1],
+        )
+        for grant in found
+    ]
+    assert len({*names}) == len(wholes) + len({whole[:2] for whole in wholes})

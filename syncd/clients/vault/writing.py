@@ -38,9 +38,11 @@ class Vault(Reader):
         answer = self._kv.update_metadata(path, max_versions=1, mount_point=self.mount, custom_metadata=metadata)
         _require_done(answer, self.subject(path))
 
-    def release(self, path: str) -> None:
-        """Take back what `describe` said of a path: what lies there isn't ours."""
-        answer = self._kv.update_metadata(path, max_versions=0, mount_point=self.mount, custom_metadata={})
+    def release(self, path: str, metadata: Mapping[str, str] | None = None) -> None:
+        """Take back what `describe` said of a path: it keeps what its mount says, with this metadata."""
+        answer = self._kv.update_metadata(
+            path, max_versions=0, mount_point=self.mount, custom_metadata=dict(metadata or {})
+        )
         _require_done(answer, self.subject(path))
 
     def destroy(self, path: str, version: int) -> None:
