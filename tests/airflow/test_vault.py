@@ -165,7 +165,7 @@ def test_what_was_removed_is_a_miss_although_a_tombstone_lies_there(ours: Any, v
 
 
 def test_what_somebody_deleted_is_an_error_and_no_miss(vaulted: Vaulted, ours: Any) -> None:
-    done(vaulted.server, "DELETE", f"{vaulted.mount}/data/{vaulted.path('warehouse')}")
+    done(vaulted.server, "DELETE", f"{vaulted.mount}/data/{vaulted.path('connections/warehouse')}")
 
     assert "was deleted by somebody; let `syncd sync` write it again" in told(ours)
 
