@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,9 @@ class FaultyVault:
         )
         try:
             connection.request(request.method, request.path, request.content, dict(request.headers))
-            answer = connection.getresponse()
-            return Said(answer.status, answer.read(), {"Content-Type": "application/json"})
-        except OSError:  # it is stopped
+            with connection.getresponse() as answer:
+                return Said(answer.status, answer.read(), {"Content-Type": "application/json"})
+        except (OSError, HTTPException):  # it is stopped
             raise Cut from None
         finally:
             connection.close()
