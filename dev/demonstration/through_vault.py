@@ -86,7 +86,7 @@ def _grant(stage: Stage) -> None:
     stage.run(
         "create() { vault token create -field=token -no-default-policy $*; }\n"
         "create -policy=airflow_vault_analytics_etl-dev >$DEPLOYMENTS/etl-dev/vault-token\n"
-        "create -policy=airflow-plain-etl-prod >$DEPLOYMENTS/etl-prod/vault-token\n"
+        "create -policy=airflow_vault-plain_plain_etl-prod >$DEPLOYMENTS/etl-prod/vault-token\n"
         "create -policy=syncd_vault_analytics -policy=syncd_vault-plain_plain >$SYNCD_HOME/vault-token"
     )
 
