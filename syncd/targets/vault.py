@@ -227,12 +227,14 @@ class VaultTarget:
         """
         item = self.layout.item(Place(name))
         beside = isinstance(self.layout, AirflowPaths)
+        mark = read_mark(_parsed(kept.metadata.get(_MARK))) if beside else None
         if kept.data is None:
-            return read_mark(_parsed(kept.metadata.get(_MARK))) if beside else None, None
+            return mark, None
         if beside and not is_removed(kept.data):
-            mark = read_mark(_parsed(kept.metadata.get(_MARK)))
-            if mark is None or item is None or _EMPTIED in kept.metadata:
-                return None if _EMPTIED in kept.metadata else mark, Document({})
+            if _EMPTIED in kept.metadata:  # put there since
+                return None, Document({})
+            if mark is None or item is None:
+                return mark, Document({})
             return mark, found_fields(item, kept.data, _secrets(kept, seal))
         try:
             mark, content = decode(kept.data, self.subject(name))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from syncd.core.documents import Documents, Observed, Place, Seal
+from syncd.core.documents import Document, Documents, Observed, Place, Seal
 from syncd.core.errors import SyncError
 from syncd.core.model import Item
 
 if TYPE_CHECKING:  # a worker's first lookup imports this, and resolves nothing
-    from syncd.core.resolve import Resolution
+    from syncd.core.resolve import Resolution, Resolved
 
 
 class Layout(Protocol):
@@ -42,6 +42,19 @@ class Layout(Protocol):
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
         """The items whose ids this layout can't hold, each with its error."""
+
+
+def wanted(
+    layout: Layout, resolution: Resolution, made_of: Callable[[Resolved], Document]
+) -> dict[Place, Document | None]:
+    """The document of each item at its place; items that share one Resolved share one document."""
+    made: dict[int, Document] = {}
+    goal: dict[Place, Document | None] = {}
+    for item, one in resolution.resolved.items():
+        if id(one) not in made:
+            made[id(one)] = made_of(one)
+        goal[layout.home(item)] = made[id(one)]
+    return goal
 
 
 def removals(layout: Layout, resolution: Resolution, observed: Observed) -> Documents:

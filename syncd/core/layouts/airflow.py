@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from syncd.core.airflow_form import FORMS
 from syncd.core.documents import Document, Documents, Observed, Place, Seal
 from syncd.core.errors import FixError, Reason, SyncError
-from syncd.core.layouts import removals
+from syncd.core.layouts import removals, wanted
 from syncd.core.layouts.layered import deployment_of, folder
 from syncd.core.model import KINDS, Item, Path
 from syncd.core.resolve import Resolution, Resolved
@@ -49,7 +49,7 @@ class AirflowFiles:
     def documents(self, resolution: Resolution, observed: Observed) -> Documents:
         empty = Document({})
         plates = {place: empty for deployment in resolution.linked for place in self.plates(deployment)}
-        return {**_goal(self, resolution), **plates, **removals(self, resolution, observed)}
+        return {**wanted(self, resolution, airflow_document), **plates, **removals(self, resolution, observed)}
 
     def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
         return goal
@@ -89,7 +89,7 @@ class AirflowPaths:
         return frozenset({self.home(item)})
 
     def documents(self, resolution: Resolution, observed: Observed) -> Documents:
-        return {**_goal(self, resolution), **removals(self, resolution, observed)}
+        return {**wanted(self, resolution, airflow_document), **removals(self, resolution, observed)}
 
     def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
         return goal
@@ -112,16 +112,6 @@ class AirflowPaths:
 
 _NO_NAMES = (".", "..")
 """What a path's last part can't be: it would be taken for another path."""
-
-
-def _goal(layout: AirflowFiles | AirflowPaths, resolution: Resolution) -> dict[Place, Document | None]:
-    made: dict[int, Document] = {}
-    goal: dict[Place, Document | None] = {}
-    for item, one in resolution.resolved.items():
-        if id(one) not in made:
-            made[id(one)] = airflow_document(one)
-        goal[layout.home(item)] = made[id(one)]
-    return goal
 
 
 def file_value(place: Place, document: Document) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from syncd.core import ids
 from syncd.core.documents import NAMEPLATE, SEALED, Document, Documents, Observed, Place, Seal, View
 from syncd.core.errors import FixError, Reason, SyncError
-from syncd.core.layouts import removals
+from syncd.core.layouts import removals, wanted
 from syncd.core.model import KINDS, Item, Path
 from syncd.core.secrets import secret_paths
 
@@ -67,13 +67,7 @@ class Layered:
         return frozenset({self.home(item), self.nameplate(item.deployment)})
 
     def documents(self, resolution: Resolution, observed: Observed) -> Documents:
-        made: dict[int, Document] = {}
-        goal: dict[Place, Document | None] = {}
-        for item, one in resolution.resolved.items():
-            if id(one) not in made:
-                made[id(one)] = layered_document(one)
-            goal[self.home(item)] = made[id(one)]
-        goal |= removals(self, resolution, observed)
+        goal = {**wanted(self, resolution, layered_document), **removals(self, resolution, observed)}
         moved = {
             self.deployment(place)
             for place, document in goal.items()
