@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from operator import is_
 from pathlib import Path as Folder
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from syncd.core.airflow_form import FORMS
 from syncd.core.checks import problems
 from syncd.core.documents import Place
 from syncd.core.errors import FixError, Reason
-from syncd.core.layouts.lookup import Nameplate, count, lookup, nameplate, read
+from syncd.core.layouts.lookup import Envelope, Nameplate, count, lookup, nameplate, read
 from syncd.core.merge import Effective, Layer, leaves, merge
 from syncd.core.model import KINDS, Fields, Path, dotted
 from syncd.core.secrets import is_secret, secret_paths
@@ -30,7 +31,7 @@ from syncd.sources.directory import DirectorySource
 class _Source(Protocol):
     """A source, as `syncd.core.ports` has it, and what the report asks of it."""
 
-    def get(self, place: Place) -> Mapping[str, Any] | None: ...
+    def get(self, place: Place, after: Place | None = None) -> Mapping[str, Any] | None: ...
 
     def path(self, place: Place) -> str: ...
 
@@ -47,7 +48,7 @@ class Lookup:
         self.settings = given
         self.source, self._within = _opened(given.source)
         self._local = DirectorySource(given.local_path) if given.local_path else None
-        self._rendered: dict[tuple[str, str], tuple[Any, Any, str]] = {}
+        self._rendered: dict[tuple[str, str], tuple[tuple[Any, ...], str]] = {}
         self._following: dict[type | None, Any] = {}
 
     def find(self, kind: str, id_: str) -> str | None:
@@ -55,23 +56,24 @@ class Lookup:
         if not isinstance(id_, str):  # a DAG may ask for anything
             return None
         with self._within():
-            envelope = lookup(self.source.get, self.settings.address, kind, id_)
-        if envelope is None:
+            envelopes = lookup(self.source.get, self.settings.address, kind, id_)
+        if envelopes is None:
             self._rendered.pop((kind, id_), None)
             return None
         patch = self._local_file(kind, id_)
         rendered = self._rendered.get((kind, id_))
-        if rendered is not None and rendered[0] is envelope and rendered[1] is patch:
-            return rendered[2]
-        text, masked = self._render(kind, id_, envelope, patch)
+        made_of = (*envelopes, patch)
+        if rendered is not None and len(rendered[0]) == len(made_of) and all(map(is_, rendered[0], made_of)):
+            return rendered[1]
+        text, masked = self._render(kind, id_, envelopes, patch)
         if masked:  # else at the next lookup
-            self._rendered[kind, id_] = (envelope, patch, text)
+            self._rendered[kind, id_] = (made_of, text)
         return text
 
     def layers(self, kind: str, id_: str) -> tuple[tuple[Layer, ...], frozenset[Path]] | None:
         """The layers of an id, the local ones on top, and the secret paths of what they merge to; None: not linked."""
-        envelope = lookup(self.source.get, self.settings.address, kind, id_)
-        return None if envelope is None else self._layers(kind, id_, envelope, self._local_file(kind, id_))
+        envelopes = lookup(self.source.get, self.settings.address, kind, id_)
+        return None if envelopes is None else self._layers(kind, id_, envelopes, self._local_file(kind, id_))
 
     def nameplate(self) -> Nameplate:
         """The deployment's nameplate. Raises SyncError where it can't be had."""
@@ -89,16 +91,16 @@ class Lookup:
             self._following[connection_class] = _made(*self.settings.next, connection_class)
         return self._following[connection_class]
 
-    def _render(self, kind: str, id_: str, envelope: Mapping[str, Any], patch: Fields | None) -> tuple[str, bool]:
-        layers, secret = self._layers(kind, id_, envelope, patch)
+    def _render(self, kind: str, id_: str, envelopes: Iterable[Envelope], patch: Fields | None) -> tuple[str, bool]:
+        layers, secret = self._layers(kind, id_, envelopes, patch)
         effective = merge(layers)
         _check(kind, id_, effective)
         return FORMS[kind].text(effective.fields), mask(_masked(kind, effective, secret))
 
     def _layers(
-        self, kind: str, id_: str, envelope: Mapping[str, Any], patch: Fields | None
+        self, kind: str, id_: str, envelopes: Iterable[Envelope], patch: Fields | None
     ) -> tuple[tuple[Layer, ...], frozenset[Path]]:
-        found = read(envelope, f"{kind} {id_}")
+        found = read(envelopes, f"{kind} {id_}")
         local = (patch, self.settings.local.get((kind, id_)))
         layers = found.layers + tuple(Layer("local", fields) for fields in local if fields is not None)
         # The rule is applied again: the document may have been edited.

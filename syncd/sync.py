@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from syncd.core.canonical import text
 from syncd.core.documents import Documents, Mark, Observed, Place, Seal, Stamp, View
-from syncd.core.errors import FixError, Reason, SyncError
+from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.layouts import Layout
 from syncd.core.model import Reference, Scope, Workspace
 from syncd.core.outcome import Outcome
@@ -55,6 +55,8 @@ def prepare(
     layout, standing = target.layout, record.standing(target.name)
     _refuse_moved(target, standing)
     unsettled = record.unsettled(target.name)
+    if not all(layout.deployment(Place(name)) for name in unsettled):  # what many share: only all of them tell of it
+        scope = replace(scope, items=None)
     resolution = resolve(workspace, _with_unsettled(scope, layout, unsettled))
     values = read(resolution.references)
     resolution = fill(resolution, values)
@@ -67,7 +69,8 @@ def prepare(
     if scope.verify:
         observed = target.observe(None, seal)
     else:
-        observed = record.observed(target.name, _objects(layout, resolution, scope) - unsettled)
+        objects = record.objects(target.name) if layout.whole else _objects(layout, resolution, scope)
+        observed = record.observed(target.name, objects - unsettled)
         if unsettled:
             observed = observed.updated(target.observe(unsettled, seal), unsettled)
     observed = _still_ours(observed, record, target.name, mark)
@@ -76,7 +79,7 @@ def prepare(
     known = defaultdict(lambda: latest, record.revisions(target.name)) if scope.verify else None
     _refuse_later(observed, mark, known, unsettled)
 
-    goal = layout.documents(resolution, observed)
+    goal = layout.documents(resolution, observed, seal)
     owned = _owned(layout, observed, mark) if scope.verify else record.counts(target.name)
     plan = compare(goal, observed, mark=mark, seal=seal, hold=blocked)
     plan = guard(
@@ -110,7 +113,7 @@ def carry_out(
     if prepared.verified:
         record.replace(target.name, observed)
     while True:
-        desired = target.layout.step(prepared.goal, observed, seal)
+        desired = target.layout.step(prepared.goal, observed, seal, writer.hold)
         at_once = desired is prepared.goal
         plan = prepared.plan if at_once else compare(desired, observed, mark=mark, seal=seal, hold=writer.hold)
         batch = writes(plan, desired, observed)
@@ -121,7 +124,10 @@ def carry_out(
             break
         for settled, objects in written:
             observed = observed.updated(settled, objects)
-    plates = target.layout.awaiting(prepared.goal, _missing(prepared, writer.hold))
+    if not at_once:
+        writer.hold |= _unfinished(compare(prepared.goal, observed, mark=mark, seal=seal, hold=writer.hold))
+    writer.hold |= _resting_on(prepared.goal, writer.hold)
+    plates = target.layout.awaiting(prepared.goal, _missing(prepared.goal, observed, writer.hold))
     seen = _reached(target, plates, seal) if plates else None
     if seen is not None:
         plan = compare(plates, seen, mark=mark, seal=seal, hold={})
@@ -170,11 +176,28 @@ def _reached(target: Target, places: Iterable[Place], seal: Seal) -> Observed | 
         return None
 
 
-def _missing(prepared: Prepared, hold: Collection[Place]) -> frozenset[Place]:
+def _unfinished(left: Plan) -> Mapping[Place, SyncError]:
+    """What no step could write: something that it waits for failed."""
+    return {
+        change.place: WaitError(
+            Reason.NOT_SYNCED_YET, str(change.place), "waits for what could not be written", "see what failed beside it"
+        )
+        for change in left.changes
+    }
+
+
+def _resting_on(goal: Documents, hold: Mapping[Place, SyncError]) -> Mapping[Place, SyncError]:
+    """The documents whose shared part is held: as they are now, they don't come to what is wanted."""
+    return {
+        place: hold[document.part]
+        for place, document in goal.items()
+        if document is not None and document.part is not None and document.part in hold and place not in hold
+    }
+
+
+def _missing(goal: Documents, observed: Observed, hold: Collection[Place]) -> frozenset[Place]:
     """Where a document should lie, and nothing does: it could not be written."""
-    return frozenset(
-        place for place in hold if prepared.goal.get(place) is not None and place not in prepared.observed.views
-    )
+    return frozenset(place for place in hold if goal.get(place) is not None and place not in observed.views)
 
 
 def _with_unsettled(scope: Scope, layout: Layout, unsettled: Collection[str]) -> Scope:

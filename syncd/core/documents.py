@@ -65,10 +65,21 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Document:
-    """The content of one place, and which of its leaves are secret (by topmost path)."""
+    """The content of one place, and which of its leaves are secret (by topmost path).
+
+    `aside` is written with it, for readers, and is no part of its view: never a difference. `part` is where the
+    document lies that a reader merges this one with.
+    """
 
     content: Mapping[str, Any] = field(repr=False)
     secret: frozenset[Path] = frozenset()
+    aside: Mapping[str, Any] = field(default_factory=dict)
+    part: Place | None = None
+
+    @property
+    def written(self) -> Mapping[str, Any]:
+        """All that is written of it, but for its mark."""
+        return {**self.content, **self.aside} if self.aside else self.content
 
 
 Documents = Mapping[Place, Document | None]
@@ -123,7 +134,7 @@ def envelope(content: Mapping[str, Any], mark: Mark | None) -> dict[str, Any]:
 
 def encode(document: Document, mark: Mark | None) -> str:
     """The envelope of a document, as text."""
-    return json.dumps(envelope(document.content, mark), ensure_ascii=False)
+    return json.dumps(envelope(document.written, mark), ensure_ascii=False)
 
 
 REMOVED = {"removed": True}

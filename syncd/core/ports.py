@@ -61,9 +61,10 @@ class Target(Protocol):
 class Source(Protocol):
     """What a reader reads one place through."""
 
-    def get(self, place: Place) -> Mapping[str, Any] | None:
+    def get(self, place: Place, after: Place | None = None) -> Mapping[str, Any] | None:
         """The envelope there, the same object as long as it doesn't change; None where there is none.
 
+        What was read of it before the last reading of `after` won't do.
         Anything else that goes wrong raises SyncError: unreachable is never absent.
         """
 
@@ -73,6 +74,9 @@ class Record(Protocol):
 
     def observed(self, target: str, objects: Collection[str]) -> Observed:
         """These objects as they were left, or last seen."""
+
+    def objects(self, target: str) -> frozenset[str]:
+        """Every object known to lie there, whoever's it is."""
 
     def revisions(self, target: str) -> Mapping[str, int]:
         """Every object of ours known to lie there, with the revision in its mark."""

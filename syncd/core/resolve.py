@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.merge import Effective, Layer, leaves, merge, trim
@@ -29,13 +29,16 @@ from syncd.core.secrets import secret_paths
 class Resolved:
     """One item: trimmed layers, and the secret paths of what they merge to.
 
-    Items whose layers are the same share one Resolved: what is made from it is made once.
+    Items whose layers are the same share one Resolved: what is made from it is made once. `environment` is the one
+    whose deployments all have the layers below the link's; empty where its link replaces something of them, and for a
+    deployment's own definition.
     """
 
     kind: str
     id: str
     layers: tuple[Layer, ...] = field(repr=False)
     secret: frozenset[Path]
+    environment: str = ""
 
     @property
     def effective(self) -> Effective:
@@ -90,7 +93,7 @@ def resolve(workspace: Workspace, scope: Scope) -> Resolution:
     linked = _linked(workspace, touched & deployments.keys())
     resolved: dict[Item, Resolved] = {}
     blocked: dict[Item, SyncError] = {}
-    shared: dict[tuple[int, str], Resolved | SyncError] = {}
+    shared: dict[tuple[int, str], _Shared] = {}
     for items in linked.values():
         for item in items if wanted is None else items & wanted:
             one = _resolve(workspace, deployments[item.deployment], item, shared)
@@ -160,22 +163,36 @@ def _linked(workspace: Workspace, names: Iterable[str]) -> Mapping[str, frozense
     return {name: frozenset(items) for name, items in found.items()}
 
 
+class _Shared(NamedTuple):
+    """What a definition comes to in an environment, where no link overrides anything."""
+
+    layers: tuple[Layer, ...]
+    resolved: Resolved | SyncError
+
+
 def _resolve(
-    workspace: Workspace, deployment: Deployment, item: Item, shared: dict[tuple[int, str], Resolved | SyncError]
+    workspace: Workspace, deployment: Deployment, item: Item, shared: dict[tuple[int, str], _Shared]
 ) -> Resolved | SyncError:
     definition = winner(workspace, item)
     if definition is None:
         raise LookupError(item)
-    if definition.links.get(deployment.name):
-        return _trimmed(definition, deployment, item)
     seen = (id(definition), deployment.environment)
+    link = definition.links.get(deployment.name)
     if seen not in shared:
-        shared[seen] = _trimmed(definition, deployment, item)
-    return shared[seen]
-
-
-def _trimmed(definition: Definition, deployment: Deployment, item: Item) -> Resolved | SyncError:
+        below = trim([layer for layer in layers(definition, deployment) if layer.name != "link"])
+        environment = "" if definition.key.owner else deployment.environment
+        shared[seen] = _Shared(below, _resolved(definition, deployment, item, below, environment))
+    if not link:
+        return shared[seen].resolved
     kept = trim(layers(definition, deployment))
+    below = tuple(layer for layer in kept if layer.name != "link")
+    replaces = not below or below != shared[seen].layers
+    return _resolved(definition, deployment, item, kept, "" if replaces else deployment.environment)
+
+
+def _resolved(
+    definition: Definition, deployment: Deployment, item: Item, kept: tuple[Layer, ...], environment: str
+) -> Resolved | SyncError:
     row = KINDS[item.kind]
     fields: dict[str, Any] = {}
     secret: set[Path] = set()
@@ -189,7 +206,7 @@ def _trimmed(definition: Definition, deployment: Deployment, item: Item) -> Reso
             f"has no {row.required} in environment {deployment.environment}",
             f"set {row.required} in the definition or in an override",
         )
-    return Resolved(item.kind, item.id, kept, frozenset(secret))
+    return Resolved(item.kind, item.id, kept, frozenset(secret), environment)
 
 
 def _fill(one: Resolved, values: Mapping[Reference, str | SyncError]) -> Resolved | SyncError:

@@ -41,7 +41,7 @@ class DirectorySource:
         """The file of a place."""
         return "/".join(part for part in (self.root, *place) if part)
 
-    def get(self, place: Place) -> Mapping[str, Any] | None:
+    def get(self, place: Place, after: Place | None = None) -> Mapping[str, Any] | None:  # never from before
         path = self.path(place)
         try:
             seen = self._look(path)

@@ -26,7 +26,10 @@ _MOST = 10_000
 
 @dataclass(frozen=True)
 class _Seen:
+    """What was read between two moments."""
+
     at: float
+    until: float
     version: int
     envelope: Mapping[str, Any] | None = field(repr=False)
 
@@ -61,13 +64,14 @@ class VaultSource:
         """Where a place is, for people."""
         return f"{self._vault.server.url}: {self._vault.mount}/{place.object}"
 
-    def get(self, place: Place) -> Mapping[str, Any] | None:
+    def get(self, place: Place, after: Place | None = None) -> Mapping[str, Any] | None:
         if place.key:  # a mounted Secret's: no path of Vault has keys
             return None
         name, now = place.object, self._clock()
         seen = self._seen.get(name)
-        if seen is not None and now - seen.at < self._cache_ttl:
-            return seen.envelope
+        kept = seen if seen is not None and (after is None or self._was_read_after(seen, after)) else None
+        if kept is not None and now - kept.at < self._cache_ttl:
+            return kept.envelope
         failure: WaitError
         try:
             self._refuse_lately_failed(now)
@@ -81,14 +85,18 @@ class VaultSource:
         if failure.reason is Reason.UNAVAILABLE:
             if self._failed is None or self._failed[1] is not failure:
                 self._failed = (self._clock() + _QUIET, failure)
-            if seen is not None and now - seen.at < self._max_stale:
-                _log.warning("%s; using what was read %.0f s ago", failure, now - seen.at)
-                return seen.envelope
+            if kept is not None and now - kept.at < self._max_stale:
+                _log.warning("%s; using what was read %.0f s ago", failure, now - kept.at)
+                return kept.envelope
         raise failure.with_traceback(None)
 
     def names(self, folder: str) -> tuple[str, ...]:
         """What lies in a folder; nothing where it isn't there."""
         return self._vault.names(folder) if folder else ()
+
+    def _was_read_after(self, seen: _Seen, after: Place) -> bool:
+        earlier = self._seen.get(after.object)
+        return earlier is not None and seen.at >= earlier.until
 
     def _refuse_lately_failed(self, now: float) -> None:
         failed = self._failed  # another thread may forget it meanwhile
@@ -108,12 +116,12 @@ class VaultSource:
         if kept is None:
             if name.endswith(f"/{NAMEPLATE}"):
                 self._vault.check()  # a wrong mount has its own error
-            self._keep(name, _Seen(now, 0, None))
+            self._keep(name, _Seen(now, self._clock(), 0, None))
             return None
         # The same object as long as it is the same version: what was made from it is kept.
         same = seen is not None and seen.version == kept.version and seen.envelope == kept.data
         envelope = seen.envelope if same and seen is not None else kept.data
-        self._keep(name, _Seen(now, kept.version, envelope))
+        self._keep(name, _Seen(now, self._clock(), kept.version, envelope))
         return envelope
 
     def _keep(self, name: str, seen: _Seen) -> None:

@@ -90,7 +90,7 @@ class Synced:
         target = self.target
         mark = Mark("registry", self.workspace.name, target.name, self.workspace.revision)
         observed = target.observe(None, _seal)
-        goal = target.layout.documents(fill(resolve(self.workspace, Scope(target.name)), {}), observed)
+        goal = target.layout.documents(fill(resolve(self.workspace, Scope(target.name)), {}), observed, _seal)
         plan = compare(goal, observed, mark=mark, seal=_seal, hold={})
         for answer in target.write(writes(plan, goal, observed), mark, _seal).values():
             assert answer is None or isinstance(answer, Stamp), answer

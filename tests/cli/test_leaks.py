@@ -130,7 +130,7 @@ def _values(session: Session) -> list[object]:
     resolution = resolve(here, Scope())
     read = session.installation.read()
     filled = fill(resolution, read(resolution.references))
-    documents = Layered("analytics").documents(filled, Observed())
+    documents = Layered("analytics").documents(filled, Observed(), str)
     mark = Mark("i", "analytics", "files", 1)
     plan = compare(documents, Observed(), mark=mark, seal=session.registry.seal, hold={})
     planned = passes.plan(session.installation, session.registry, session.workspace, (), verify=True)

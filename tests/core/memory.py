@@ -171,7 +171,7 @@ def plan(
     kept = {item: one for item, one in resolution.resolved.items() if item not in unholdable}
     resolution = replace(resolution, resolved=kept, blocked={**resolution.blocked, **unholdable})
     observed = target.observe(None, seal)
-    goal = target.layout.documents(resolution, observed)
+    goal = target.layout.documents(resolution, observed, seal)
     hold = {target.layout.home(item): error for item, error in resolution.blocked.items()}
     planned = compare(goal, observed, mark=MARK, seal=seal, hold=hold)
     return Pass(resolution, observed, goal, planned, writes(planned, goal, observed))

@@ -331,7 +331,7 @@ def test_what_is_blocked_is_never_removed(layout: Layout) -> None:
 @each_layout
 def test_what_is_no_place_of_ours_is_left_alone(layout: Layout) -> None:
     odd: dict[Place, View] = {Place("analytics/deployments/a/else"): {}, Place("analytics/x"): {}, Place("y"): {}}
-    goal = layout.documents(resolve(workspace(), Scope()), Observed(odd))
+    goal = layout.documents(resolve(workspace(), Scope()), Observed(odd), seal)
     assert not odd.keys() & goal.keys()
 
 
@@ -440,7 +440,7 @@ def test_an_id_that_no_path_ends_in_is_told_before_any_write(id_: str) -> None:
 @each_layout
 def test_a_step_is_the_goal(layout: Layout) -> None:
     one = plan(workspace("x"), MemoryTarget(layout))
-    assert layout.step(one.goal, one.observed, seal) == one.goal
+    assert layout.step(one.goal, one.observed, seal, {}) == one.goal
 
 
 def test_views_of_two_deployments_are_the_same_where_they_get_the_same() -> None:

@@ -283,7 +283,7 @@ def test_an_error_shows_what_it_was_given_and_nothing_else(error: SyncError) -> 
     [{"password": SECRET}, {"format": SECRET}, {"format": 2, "layers": {"link": {"password": SECRET}}}],
 )
 def test_an_envelope_that_cannot_be_read_is_not_shown(envelope: dict[str, Any]) -> None:
-    for reading in (decode, read):
+    for reading in (decode, lambda envelope, subject: read([envelope], subject)):
         with pytest.raises(FixError) as caught:
             reading(envelope, "x")
         assert_hidden(caught.value, caught.value.args)

@@ -29,7 +29,7 @@ class Shelf:
     def __init__(self, envelopes: Mapping[Place, Mapping[str, Any]]) -> None:
         self.envelopes = envelopes
 
-    def get(self, place: Place) -> Mapping[str, Any] | None:
+    def get(self, place: Place, after: Place | None = None) -> Mapping[str, Any] | None:
         return self.envelopes.get(place)
 
     def names(self, folder: str) -> Iterable[str]:
@@ -71,10 +71,10 @@ def test_a_reader_finds_what_is_linked_and_is_told_what_is_not(workspace: Worksp
                         with pytest.raises(WaitError, match="could not be synced yet"):
                             lookup(source.get, address(deployment), item.kind, item.id)
                         continue
-                    envelope = lookup(source.get, address(deployment), item.kind, item.id)
-                    assert (envelope is not None) == (item in one.resolution.resolved)
-                    if envelope is not None:
-                        found = read(envelope, "x")
+                    envelopes = lookup(source.get, address(deployment), item.kind, item.id)
+                    assert (envelopes is not None) == (item in one.resolution.resolved)
+                    if envelopes is not None:
+                        found = read(envelopes, "x")
                         assert found.layers == one.resolution.resolved[item].layers
                         assert found.secret == one.resolution.resolved[item].secret
 
@@ -174,7 +174,7 @@ def test_a_miss_without_one_is_an_error_that_says_what_to_check() -> None:
 def test_a_document_that_says_whose_it_is_needs_no_nameplate() -> None:
     marked: dict[str, Any] = json.loads(encode(Document({"layers": {}, "secrets": []}), MARK))
     place = LAYOUT.home(Item("etl-dev", "connection", "warehouse"))
-    assert lookup(only(marked, place).get, address(), "connection", "warehouse") is marked
+    assert lookup(only(marked, place).get, address(), "connection", "warehouse") == (marked,)
     assert refused(only(marked, place), address(workspace="finance")).reason is Reason.NO_NAMEPLATE
 
 
@@ -219,7 +219,7 @@ def test_a_prefix_is_where_the_workspaces_documents_lie() -> None:
     assert lookup(source.get, where, "connection", "warehouse") is None
     found = {"format": 1, "mark": MARK._asdict(), "layers": {}, "secrets": []}
     shelf = Shelf({Place("team/shared/deployments/etl-dev/variables/.a"): found})
-    assert lookup(shelf.get, where, "variable", "A") is found
+    assert lookup(shelf.get, where, "variable", "A") == (found,)
 
 
 @pytest.mark.parametrize("id_", ["", "a b", "a\n", "x" * 251])
@@ -227,7 +227,7 @@ def test_an_id_that_no_definition_can_have_is_not_linked_and_never_looked_for(id
     """The empty one would lead to the folder itself."""
     asked = []
 
-    def get(place: Place) -> Mapping[str, Any] | None:
+    def get(place: Place, after: Place | None = None) -> Mapping[str, Any] | None:
         asked.append(place)
         return plate() if place == LAYOUT.nameplate("etl-dev") else {"password": "tell-nobody"}
 
@@ -240,7 +240,7 @@ def test_in_a_mounted_secret_a_document_is_a_key_of_its_kind_and_encoded_id(id_:
     flat = Nameplate(Place("", NAMEPLATE), flat=True, count=0, revision=0)
     found = {"format": 1, "layers": {}, "secrets": []}
     shelf = Shelf({flat.place: plate(), Place("", f"connections.{ids.encode(id_)}"): found})
-    assert lookup(shelf.get, address(), "connection", id_) is found
+    assert lookup(shelf.get, address(), "connection", id_) == (found,)
     names = [f"{row.plural}.{ids.encode(id_)}" for row in KINDS.values()]
     assert count(lambda folder: [*names, NAMEPLATE, "..data", "x"], address(), flat) == 2
 
@@ -260,7 +260,7 @@ def envelope(**change: Any) -> dict[str, Any]:
 
 def test_layers_are_read_lowest_first_whatever_their_order_in_the_document() -> None:
     layers = {name: {"host": name} for name in reversed(LAYERS)}
-    assert read(envelope(layers=layers, secrets=[["extra", "a.b"]]), "x") == Found(
+    assert read([envelope(layers=layers, secrets=[["extra", "a.b"]])], "x") == Found(
         tuple(Layer(name, {"host": name}) for name in LAYERS), frozenset({("extra", "a.b")})
     )
 
@@ -282,12 +282,12 @@ def test_layers_are_read_lowest_first_whatever_their_order_in_the_document() -> 
 )
 def test_a_document_that_is_not_as_we_write_it_is_an_error_without_its_values(change: dict[str, Any]) -> None:
     with pytest.raises(FixError) as caught:
-        read(envelope(password="tell-nobody", **change), "connection warehouse")
+        read([envelope(password="tell-nobody", **change)], "connection warehouse")
     assert caught.value.reason is Reason.INVALID_DOCUMENT
     assert str(caught.value).startswith("connection warehouse: ")
     assert some.SENTINEL not in str(caught.value)
 
 
 def test_the_repr_of_what_was_found_names_layers_alone() -> None:
-    found = read(envelope(layers={"definition": {"password": "tell-nobody"}, "link": {}}), "x")
+    found = read([envelope(layers={"definition": {"password": "tell-nobody"}, "link": {}})], "x")
     assert repr(found) == str(found) == "Found(definition, link)"

@@ -140,7 +140,7 @@ def test_what_the_reader_merges_from_layered_is_what_airflow_holds(workspace: Wo
     sync(workspace, files)
     for item in one.resolution.resolved:
         envelope = json.loads(layered.objects[layered.layout.home(item).object].texts[""])
-        fields = merge(read(envelope, str(item)).layers).fields
+        fields = merge(read([envelope], str(item)).layers).fields
         place = files.layout.home(item)
         held = json.loads(files.objects[place.object].texts[place.key])
         given_to_airflow = FORMS[item.kind].text(fields)
@@ -159,7 +159,7 @@ def test_a_local_layer_over_what_was_written_is_that_layer_over_what_was_defined
     local = Layer("local", patch)
     for item, resolved in one.resolution.resolved.items():
         envelope = json.loads(target.objects[target.layout.home(item).object].texts[""])
-        found = merge([*read(envelope, str(item)).layers, local])
+        found = merge([*read([envelope], str(item)).layers, local])
         expected = merge([*resolved.layers, local])
         assert text(found.fields) == text(expected.fields)
         assert found.origin == expected.origin

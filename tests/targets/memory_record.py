@@ -32,6 +32,9 @@ class MemoryRecord:
             {name: stamp for name, stamp in self.known.stamps.items() if name in objects},
         )
 
+    def objects(self, target: str) -> frozenset[str]:
+        return frozenset(self.known.stamps)
+
     def revisions(self, target: str) -> Mapping[str, int]:
         return {name: stamp.mark.revision for name, stamp in self.known.stamps.items() if stamp.mark is not None}
 

@@ -73,7 +73,7 @@ def goal(workspace: Workspace, layout: Layout) -> dict[Place, Document]:
     unholdable = layout.unholdable(resolution)
     kept = {item: one for item, one in resolution.resolved.items() if item not in unholdable}
     resolution = replace(resolution, resolved=kept)
-    goal = layout.documents(resolution, Observed())
+    goal = layout.documents(resolution, Observed(), seal)
     return {place: document for place, document in goal.items() if document is not None}
 
 

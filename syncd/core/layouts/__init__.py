@@ -16,6 +16,10 @@ if TYPE_CHECKING:  # a worker's first lookup imports this, and resolves nothing
 class Layout(Protocol):
     """Pure: places and documents as values; a target carries them out."""
 
+    @property
+    def whole(self) -> bool:
+        """Does a pass need to know all that lies there, whatever its scope? So it is where deployments share."""
+
     def home(self, item: Item) -> Place:
         """Where a reader begins to look for an item."""
 
@@ -31,11 +35,11 @@ class Layout(Protocol):
     def places(self, item: Item) -> frozenset[Place]:
         """All places that a pass over this item may touch, its deployment's plates among them."""
 
-    def documents(self, resolution: Resolution, observed: Observed) -> Documents:
+    def documents(self, resolution: Resolution, observed: Observed, seal: Seal) -> Documents:
         """The goal within the scope, removals as None. Blocked items aren't named: they stay as observed."""
 
-    def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
-        """The part of the goal that is safe to write now, whichever write of it fails."""
+    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Collection[Place]) -> Documents:
+        """The part of the goal that is safe to write now, whichever write of it fails; nothing on hold is written."""
 
     def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:
         """The plates of a goal as they must be where these places of it could not be written, and hold nothing."""

@@ -23,6 +23,7 @@ class AirflowFiles:
     """A `connections.json` and a `variables.json` per deployment, for `LocalFilesystemBackend`; a key per id."""
 
     name: ClassVar = "airflow"
+    whole: ClassVar = False
     prefix: str
 
     def home(self, item: Item) -> Place:
@@ -46,12 +47,12 @@ class AirflowFiles:
     def places(self, item: Item) -> frozenset[Place]:
         return frozenset({self.home(item), *self.plates(item.deployment)})
 
-    def documents(self, resolution: Resolution, observed: Observed) -> Documents:
+    def documents(self, resolution: Resolution, observed: Observed, seal: Seal) -> Documents:
         empty = Document({})
         plates = {place: empty for deployment in resolution.linked for place in self.plates(deployment)}
         return {**wanted(self, resolution, airflow_document), **plates, **removals(self, resolution, observed)}
 
-    def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
+    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Collection[Place]) -> Documents:
         return goal
 
     def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:
@@ -66,6 +67,7 @@ class AirflowPaths:
     """A path each, for `VaultBackend`: `<prefix>/deployments/<deployment>/connections/<id>`, the id as it is."""
 
     name: ClassVar = "airflow"
+    whole: ClassVar = False
     prefix: str
 
     def home(self, item: Item) -> Place:
@@ -88,10 +90,10 @@ class AirflowPaths:
     def places(self, item: Item) -> frozenset[Place]:
         return frozenset({self.home(item)})
 
-    def documents(self, resolution: Resolution, observed: Observed) -> Documents:
+    def documents(self, resolution: Resolution, observed: Observed, seal: Seal) -> Documents:
         return {**wanted(self, resolution, airflow_document), **removals(self, resolution, observed)}
 
-    def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
+    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Collection[Place]) -> Documents:
         return goal
 
     def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:

@@ -16,11 +16,17 @@ from syncd.core.model import KINDS, Item, Path
 from syncd.core.secrets import secret_paths
 
 if TYPE_CHECKING:
+    from syncd.core.merge import Layer
     from syncd.core.resolve import Resolution, Resolved
 
 _KIND_OF = {row.plural: name for name, row in KINDS.items()}
 _LONGEST = 255
 """Bytes of a part of a path, as file systems have it."""
+
+
+SHARED, VERSION, AWAITS = "shared", "version", "awaits"
+"""In `split` a link's document says where its shared part lies, and which version it is itself. A shared part says at
+which version each deployment's link was when it was written: who holds an older one reads it again."""
 
 
 def folder(prefix: str, deployment: str) -> str:
@@ -39,6 +45,7 @@ class Layered:
     """A path each, below `<prefix>/deployments/<deployment>`."""
 
     name: ClassVar = "layered"
+    whole: ClassVar = False
     prefix: str
 
     def home(self, item: Item) -> Place:
@@ -66,7 +73,11 @@ class Layered:
     def places(self, item: Item) -> frozenset[Place]:
         return frozenset({self.home(item), self.nameplate(item.deployment)})
 
-    def documents(self, resolution: Resolution, observed: Observed) -> Documents:
+    def found(self, place: Place, content: Mapping[str, Any]) -> Document:
+        """A document as it was found."""
+        return written_document(self.item(place), content)
+
+    def documents(self, resolution: Resolution, observed: Observed, seal: Seal) -> Documents:
         goal = {**wanted(self, resolution, layered_document), **removals(self, resolution, observed)}
         moved = {
             self.deployment(place)
@@ -117,7 +128,7 @@ class Layered:
                 told[place] = Document({**content, "awaits": sorted(awaits)} if awaits else content)
         return told
 
-    def step(self, goal: Documents, observed: Observed, seal: Seal) -> Documents:
+    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Collection[Place]) -> Documents:
         return goal
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
@@ -145,13 +156,19 @@ def _id(kind: str, name: str) -> str | None:
 
 def layered_document(one: Resolved) -> Document:
     """The layers of an item as a document; `secrets` names its secret fields for whoever masks them."""
-    names = [layer.name for layer in one.layers]
+    return _layers_document(one.layers, one.secret)
+
+
+def layers_document(one: Resolved, layers: Sequence[Layer]) -> Document:
+    """Some layers of an item as a document, which says of no others what is secret."""
+    secret = (secret_paths(one.kind, one.id, layer.fields, one.secret) for layer in layers)
+    return _layers_document(layers, frozenset().union(*secret))
+
+
+def _layers_document(layers: Sequence[Layer], secret: frozenset[Path]) -> Document:
     return Document(
-        {
-            "layers": {layer.name: layer.fields for layer in one.layers},
-            "secrets": sorted(list(path) for path in one.secret),
-        },
-        frozenset(("layers", name, *path) for name in names for path in one.secret),
+        {"layers": {layer.name: layer.fields for layer in layers}, "secrets": sorted(list(path) for path in secret)},
+        frozenset(("layers", layer.name, *path) for layer in layers for path in secret),
     )
 
 

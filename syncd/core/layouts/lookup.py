@@ -7,17 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from syncd.core import ids
 from syncd.core.documents import NAMEPLATE, Place, decode, is_removed, read_mark
 from syncd.core.errors import FixError, Reason, WaitError
-from syncd.core.layouts.layered import Layered, folder, is_awaits
+from syncd.core.layouts.layered import AWAITS, SHARED, VERSION, Layered, folder, is_awaits
 from syncd.core.merge import LAYERS, Layer
-from syncd.core.model import KINDS, Path
+from syncd.core.model import KINDS, NAME, Path
 
-Get = Callable[[Place], "Mapping[str, Any] | None"]
-"""A source's `get`: the envelope at a place, None where there is none; anything else raises SyncError."""
+Envelope = Mapping[str, Any]
+
+
+class Get(Protocol):
+    """A source's `get`: the envelope at a place, None where there is none; anything else raises SyncError.
+
+    What was read of it before the last reading of `after` won't do.
+    """
+
+    def __call__(self, place: Place, after: Place | None = None) -> Envelope | None: ...
+
+
+_TRIES = 3
+"""Readings of one link that changes each time."""
+
+_AGAIN = "let `syncd sync` write it again"
 
 Names = Callable[[str], Iterable[str]]
 """What lies in a folder; nothing where it isn't there."""
@@ -67,14 +81,39 @@ def nameplate(get: Get, address: Address) -> Nameplate:
     )
 
 
-def lookup(get: Get, address: Address, kind: str, id_: str) -> Mapping[str, Any] | None:
-    """The envelope that lies for an id; None where it is truly not linked. Raises SyncError for anything else.
+def lookup(get: Get, address: Address, kind: str, id_: str) -> tuple[Envelope, ...] | None:
+    """The envelopes that lie for an id, lowest first; None where it is truly not linked. Raises SyncError for anything
+    else.
 
-    The document is asked for first: its mark says whose it is, and only a miss needs the nameplate.
+    The link's document is asked for first: its mark says whose it is, only a miss needs the nameplate, and only one
+    that says so a shared part.
     """
+    for _ in range(_TRIES):
+        link = _link(get, address, kind, id_)
+        if link is None or SHARED not in link:
+            return None if link is None else (link,)
+        place, part = _home(address, kind, id_), _part(link, address, kind, id_)
+        try:
+            shared, refused = _there(get, part, after=place), None
+        except FixError as error:
+            shared, refused = None, error
+        if shared is not None and _is_for(shared, part, address) and not _is_awaited(shared, link, address):
+            return (shared, link)
+        # The link may have changed since it was read; if it hasn't, then both lay there at once.
+        if _there(get, place, after=part) == link:
+            if shared is not None:
+                return (shared, link)
+            raise refused or FixError(
+                Reason.INVALID_DOCUMENT, f"{kind} {id_}", f"its shared part {part} isn't there", _AGAIN
+            )
+    raise WaitError(Reason.CONFLICT, f"{kind} {id_}", "changes faster than it can be read", "try again")
+
+
+def _link(get: Get, address: Address, kind: str, id_: str) -> Envelope | None:
+    """The document of the link; None where it is truly not linked."""
     valid = KINDS[kind].valid_id(id_)  # any other would lead anywhere: the empty one to the folder itself
     name = f"{KINDS[kind].plural}/{ids.encode(id_)}" if valid else ""
-    place = Place(f"{folder(address.prefix, address.deployment)}/{name}")
+    place = _home(address, kind, id_)
     found = _there(get, place) if valid else None
     if found is not None and _is_for(found, place, address):
         return found
@@ -91,6 +130,29 @@ def lookup(get: Get, address: Address, kind: str, id_: str) -> Mapping[str, Any]
     return found
 
 
+def _home(address: Address, kind: str, id_: str) -> Place:
+    return Place(f"{folder(address.prefix, address.deployment)}/{KINDS[kind].plural}/{ids.encode(id_)}")
+
+
+def _part(link: Envelope, address: Address, kind: str, id_: str) -> Place:
+    """Where the link says that its shared part lies: nowhere but where shared parts of this id do."""
+    name, start, end = link[SHARED], f"{address.prefix}/environments/", f"/{KINDS[kind].plural}/{ids.encode(id_)}"
+    if not isinstance(name, str) or not name.startswith(start) or not name.endswith(end):
+        raise _malformed(f"{kind} {id_}", SHARED)
+    if not NAME.fullmatch(name[len(start) : -len(end)]):
+        raise _malformed(f"{kind} {id_}", SHARED)
+    return Place(name)
+
+
+def _is_awaited(shared: Envelope, link: Envelope, address: Address) -> bool:
+    """Was the link at a later version when the shared part was written?"""
+    awaits = shared.get(AWAITS, {})
+    if not isinstance(awaits, Mapping):
+        return True
+    later, version = awaits.get(address.deployment, 0), link.get(VERSION)
+    return type(later) is not int or type(version) is not int or version < later
+
+
 def _is_for(envelope: Mapping[str, Any], place: Place, address: Address) -> bool:
     """Does its mark say that it is this workspace's? One without a mark says nothing."""
     mark = read_mark(envelope.get("mark"))
@@ -104,8 +166,8 @@ def _is_for(envelope: Mapping[str, Any], place: Place, address: Address) -> bool
     return mark is not None
 
 
-def _there(get: Get, place: Place) -> Mapping[str, Any] | None:
-    found = get(place)
+def _there(get: Get, place: Place, after: Place | None = None) -> Envelope | None:
+    found = get(place, after)
     return None if found is None or is_removed(found) else found
 
 
@@ -119,8 +181,16 @@ def count(names: Names, address: Address, plate: Nameplate) -> int:
     return sum(layout.item(Place(f"{at}/{name}")) is not None for name in found)
 
 
-def read(envelope: Mapping[str, Any], subject: str) -> Found:
-    """The layers in an envelope. Raises FixError, naming `subject`, where it is malformed; never with a value."""
+def read(envelopes: Iterable[Envelope], subject: str) -> Found:
+    """The layers in envelopes. Raises FixError, naming `subject`, where one is malformed; never with a value."""
+    found = [_read(envelope, subject) for envelope in envelopes]
+    layers = {layer.name: layer for one in found for layer in one.layers}
+    return Found(
+        tuple(layers[name] for name in LAYERS if name in layers), frozenset().union(*(one.secret for one in found))
+    )
+
+
+def _read(envelope: Envelope, subject: str) -> Found:
     _, content = decode(envelope, subject)
     layers = content.get("layers")
     secrets = content.get("secrets")
@@ -160,6 +230,4 @@ def _is_path(path: object) -> bool:
 
 
 def _malformed(subject: str, part: str, detail: str = "not what syncd writes") -> FixError:
-    return FixError(
-        Reason.INVALID_DOCUMENT, subject, f"its {part} can't be read: {detail}", "let `syncd sync` write it again"
-    )
+    return FixError(Reason.INVALID_DOCUMENT, subject, f"its {part} can't be read: {detail}", _AGAIN)
