@@ -165,8 +165,10 @@ def _verify(value: Any, found: list[FixError]) -> bool | str:
 def _cert(value: Any, found: list[FixError]) -> tuple[str, str]:
     pair = [value, ""] if isinstance(value, str) else value
     if isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, str) for one in pair):
-        return pair[0], pair[1]
-    found.append(_problem("cert", "is neither the path of a certificate with its key, nor a list of both paths"))
+        certificate, key = pair
+        if all(Path(one).is_absolute() for one in pair if one) and (certificate or not key):
+            return certificate, key
+    found.append(_problem("cert", "is neither the absolute path of a certificate with its key, nor a list of both"))
     return "", ""
 
 

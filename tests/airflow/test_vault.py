@@ -266,6 +266,20 @@ def _(vaulted: Vaulted) -> dict[str, Any]:
     return {"url": "http://vault.invalid:8200"}
 
 
+@broken(
+    "an authority's file that isn't there", "/nowhere/ca.pem: isn't there; `verify` names the file of the authority"
+)
+def _(vaulted: Vaulted) -> dict[str, Any]:
+    return {"url": "https://127.0.0.1:9", "verify": "/nowhere/ca.pem"}
+
+
+@broken(
+    "a certificate that is none", f"{__file__}: holds no certificate in PEM; `cert` names the file of a certificate"
+)
+def _(vaulted: Vaulted) -> dict[str, Any]:
+    return {"url": "https://127.0.0.1:9", "cert": __file__}
+
+
 @broken("too many requests", "Vault: asks for fewer requests")
 def _(vaulted: Vaulted) -> None:
     limit: dict[str, Any] = {"path": f"{MOUNT}/data/{vaulted.path('connections/torn')}", "rate": 1, "interval": "1h"}
@@ -624,7 +638,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "forever": ({"cache_ttl": "inf"}, "cache_ttl: is no number of seconds"),
     "a truth for seconds": ({"cache_ttl": True}, "cache_ttl: is no number of seconds"),
     "a relative authority": ({"verify": "ca.pem"}, "verify: is neither true, nor false, nor the absolute path"),
-    "a certificate of three": ({"cert": ["a", "b", SECRET]}, "cert: is neither the path of a certificate"),
+    "a certificate of three": ({"cert": ["/a", "/b", SECRET]}, "cert: is neither the absolute path of a certificate"),
+    "a relative certificate": ({"cert": "client.pem"}, "cert: is neither the absolute path of a certificate"),
+    "a relative key": ({"cert": ["/client.pem", "client.key"]}, "cert: is neither the absolute path of a certificate"),
+    "a key without its certificate": ({"cert": ["", "/client.key"]}, "cert: is neither the absolute path of"),
 }
 """What is set, and a part of what is told."""
 

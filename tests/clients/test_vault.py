@@ -27,11 +27,9 @@ from syncd.clients.vault.login import Credential, Login, Session, login
 from syncd.clients.vault.transport import LARGEST, Server, Transport
 from syncd.clients.vault.writing import Vault
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
+from tests.clients.calling import READ, SENTINEL, TOKEN, client, raised
 from tests.clients.fake_vault import Drip, Fault, FaultyVault, Pass, Request, Said, cut, faulty, in_turn, passes, says
 
-SENTINEL = "tell-nobody"
-TOKEN = f"hvs.{SENTINEL}-token"
-READ = {"data": {"data": {"a": "b"}, "metadata": {"version": 3, "custom_metadata": None}}}
 CALLS: dict[str, Callable[[Vault], object]] = {
     "read": lambda vault: vault.read("a/b"),
     "write": lambda vault: vault.write("a/b", {"password": SENTINEL}, expected=2),
@@ -43,16 +41,6 @@ CALLS: dict[str, Callable[[Vault], object]] = {
 }
 each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 _names = count()
-
-
-def client(address: str, entered: Login | None = None, mount: str = "secret", **settings: Any) -> Vault:
-    return Vault(Server(address, **{"timeout": 5, **settings}), entered or Login("token", Credential(TOKEN)), mount)
-
-
-def raised(call: Callable[[], object]) -> SyncError:
-    with pytest.raises(SyncError) as caught:
-        call()
-    return caught.value
 
 
 def fresh(word: str) -> str:
@@ -376,11 +364,6 @@ def test_where_the_server_asks_for_a_certificate_the_one_of_the_settings_is_show
         stranger = client(server.address, ca=str(tmp_path / "ca.pem"))
         assert isinstance(raised(lambda: stranger.read("a")), SyncError)
         assert len(server.requests) == 1
-
-
-def test_a_file_of_certificates_that_is_not_there_is_named(tmp_path: Path) -> None:
-    error = raised(lambda: client("https://127.0.0.1:1", ca=str(tmp_path / "none.pem")).read("a"))
-    assert isinstance(error, FixError)
 
 
 # Logins, scripted

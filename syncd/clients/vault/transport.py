@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from syncd.clients.vault.failures import unreached, untrusted
+from syncd.clients.vault.trust import context
 from syncd.core.errors import SyncError
 
 LARGEST = 64 * 2**20
@@ -91,6 +92,8 @@ class Transport:
         failure: SyncError
         try:
             return self._exchange(method, path, body, sent, deadline)
+        except SyncError as error:
+            failure = error.with_traceback(None)
         except ssl.SSLCertVerificationError as error:
             failure = untrusted(self.server.url, error.verify_message)
         except (OSError, HTTPException, ValueError) as error:
@@ -164,20 +167,17 @@ class Transport:
     def _fresh(self, deadline: float) -> _Connection:
         # No reference to this: what is idle is to be closed as soon as nobody holds it any more.
         host, port, clock = self._parts.hostname or "", self._parts.port, self._clock
-        http = _Plain(host, port) if self._parts.scheme == "http" else _Secure(host, port, context=self._context())
+        http: HTTPConnection
+        if self._parts.scheme == "http":
+            http = _Plain(host, port)
+        else:
+            one = self.server
+            # Anew for each connection: certificates are rotated on disk while this runs.
+            trusted = context(one.ca, one.certificate, one.key, verify=one.verify)
+            http = _Secure(host, port, context=trusted)
         made = _Connection(http, deadline)
         http.response_class = partial(_Response, lambda: _left(clock, made.deadline))  # type: ignore[assignment]  # a factory
         return made
-
-    def _context(self) -> ssl.SSLContext:
-        # Anew for each connection: certificates are rotated on disk while this runs.
-        context = ssl.create_default_context(cafile=self.server.ca or None)
-        if not self.server.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if self.server.certificate:
-            context.load_cert_chain(self.server.certificate, self.server.key or None)
-        return context
 
 
 def _left(clock: Callable[[], float], deadline: float) -> float:
