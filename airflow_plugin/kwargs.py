@@ -16,6 +16,7 @@ from syncd.core.model import KINDS, NAME, NAME_LENGTH, Fields, dotted
 
 _NAMES = ("workspace", "deployment", "prefix")
 _PATHS = ("path", "local_path", "token_path", "secret_id_path", "jwt_token_path", "kubernetes_jwt_path")
+_HEADERS = ("token", "namespace")
 _OBJECTS = ("local", "next")
 _LONGEST = 3600.0
 _SECONDS = {"timeout": 5.0, "cache_ttl": 5.0, "max_stale": 0.0}
@@ -123,7 +124,7 @@ def _vault(told: Mapping[str, Any], texts: Mapping[str, Any], found: list[FixErr
     return Vault(
         url=str(texts.get("url", "")).rstrip("/"),
         mount_point=texts.get("mount_point") or "secret",
-        namespace=texts.get("namespace", ""),
+        namespace=str(texts.get("namespace", "")).strip(),
         verify=verify is not False,
         ca=verify if isinstance(verify, str) else "",
         cert=_cert(told.get("cert", ""), found),
@@ -179,6 +180,8 @@ def _text_problems(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield "is no name", f"a name is a-z, 0-9 and -, at most {NAME_LENGTH} characters"
     elif "\0" in value:
         yield "holds a NUL", "take it out"
+    elif name in _HEADERS and not (value.strip().isascii() and value.strip().isprintable()):
+        yield "holds a character that no HTTP header can", "write it in ASCII, on one line"
     elif name in _PATHS and value and not Path(value).is_absolute():
         yield "is no absolute path", "Airflow's processes don't all run in the same folder"
     elif name == "mount_point" and value and not MOUNT.fullmatch(value):

@@ -632,6 +632,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "kubernetes without its role": ({"auth_type": "kubernetes"}, "kubernetes_role: auth_type kubernetes needs it"),
     "a relative token path": ({"token_path": "token"}, "token_path: is no absolute path"),
     "a token that is a number": ({"token": 7}, "token: isn't a text"),
+    "a token of two lines": (
+        {"token": f"{SECRET}\n{SECRET}"},
+        "token: holds a character that no HTTP header can; write",
+    ),
+    "a namespace with an umlaut": (
+        {"namespace": f"{SECRET}-ä"},
+        "namespace: holds a character that no HTTP header can",
+    ),
     "no number of seconds": ({"timeout": f"{SECRET}"}, "timeout: is no number of seconds"),
     "a timeout of nothing": ({"timeout": 0}, "timeout: is no number of seconds"),
     "a time that was": ({"max_stale": -1}, "max_stale: is no number of seconds"),

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from urllib.parse import quote
 
 from syncd.clients.vault.failures import failed, garbled
-from syncd.clients.vault.transport import Answer, Transport
+from syncd.clients.vault.transport import UNHOLDABLE, Answer, Transport, holdable
 from syncd.core.errors import FixError, Reason, SyncError
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
@@ -171,11 +172,17 @@ class Session:
         login = self._login
         if login.method == "token":
             file = self._file()
-            return _Held(login.credential.read(), file=file)
+            token = login.credential.read()
+            if not holdable(token):
+                where = login.credential.path
+                remedy = "it is to hold a token alone" if where else "look at VAULT_TOKEN, or whatever sets `token`"
+                raise FixError(Reason.INVALID_SETTINGS, where or "the token for Vault", UNHOLDABLE, remedy)
+            return _Held(token, file=file)
         role, credential = _FIELDS[login.method]
         body = {role: login.role, credential: login.credential.read()}
-        answer = self._transport.request("post", f"/v1/auth/{login.mount or login.method}/login", body)
-        subject = f"login {login.method} at auth/{login.mount or login.method}"
+        mount = login.mount or login.method
+        answer = self._transport.request("post", f"/v1/auth/{quote(mount, errors='replace')}/login", body)
+        subject = f"login {login.method} at auth/{mount}"
         if answer.status in (400, 403):
             raise FixError(
                 Reason.ACCESS_DENIED, subject, f"Vault refuses it ({answer.status})", "check its role and credential"
@@ -195,5 +202,7 @@ class Session:
             token, life, renewable = auth["client_token"], float(auth["lease_duration"]), bool(auth["renewable"])
         except (KeyError, TypeError, ValueError):
             return None
+        if not isinstance(token, str) or not holdable(token):
+            return None
         life = life or float("inf")  # 0 is for ever
-        return _Held(token, renewable, life, self._clock() + life * 2 / 3) if isinstance(token, str) else None
+        return _Held(token, renewable, life, self._clock() + life * 2 / 3)

@@ -23,10 +23,17 @@ from urllib.parse import urlsplit
 
 from syncd.clients.vault.failures import unreached, untrusted
 from syncd.clients.vault.trust import context
-from syncd.core.errors import SyncError
+from syncd.core.errors import FixError, Reason, SyncError
 
 LARGEST = 64 * 2**20
 """Bytes of an answer: a list of 100,000 names is 5 MB."""
+
+UNHOLDABLE = "holds a character that no HTTP header can"
+
+
+def holdable(text: str) -> bool:
+    """Can an HTTP header hold it, and is it read as it was written?"""
+    return text.isascii() and text.isprintable()
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,8 @@ class Transport:
         sent = {"X-Vault-Request": "true"}
         if token:
             sent["X-Vault-Token"] = token
+        if not holdable(self.server.namespace):
+            raise FixError(Reason.INVALID_SETTINGS, "namespace", UNHOLDABLE, "write it in ASCII, on one line")
         if self.server.namespace:
             sent["X-Vault-Namespace"] = self.server.namespace
         if body is not None:
