@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -446,6 +447,36 @@ def test_a_login_that_fails_is_tried_once_in_five_seconds_however_many_ask(statu
         clock.now = 5.1
         raised(one.token)
         assert server.logins() == 2
+
+
+def test_whoever_waits_for_the_login_of_another_thread_waits_no_longer_than_its_own_deadline() -> None:
+    clock, arrived, go = Clock(), Event(), Event()
+
+    def hangs(_: Request, __: Pass) -> Said:
+        arrived.set()
+        go.wait()
+        return Said(200, json.dumps(entry()).encode())
+
+    with faulty(hangs) as server, ThreadPoolExecutor(1) as pool:
+        transport = Transport(Server(server.address, timeout=30), clock)
+        one = Session(transport, Login("approle", Credential("s"), "role"), clock)
+        try:
+            with transport.within():
+                clock.now = 29.9
+                other = pool.submit(one.token)
+                arrived.wait()
+                error = raised(one.token)
+            assert (type(error), error.reason) == (WaitError, Reason.UNAVAILABLE)
+            assert "doesn't answer within 30 s" in str(error)
+            with transport.within():
+                clock.now = 100
+                assert raised(lambda: one.another("refused")).reason is Reason.UNAVAILABLE
+            assert not other.done()
+        finally:
+            clock.now = 30
+            go.set()
+        assert other.result() == one.token() == "t"
+        assert server.logins() == 1
 
 
 def test_a_path_that_is_denied_costs_one_login_a_minute() -> None:

@@ -87,8 +87,7 @@ class Transport:
         """One call; `url` is the path from `/v1/` on, quoted; `content` is what the body says, as JSON."""
         body = None if content is None else json.dumps(content).encode()
         path = self._parts.path.rstrip("/") + url
-        deadline = self._clock() + self.server.timeout
-        deadline = min(deadline, getattr(self._shared, "deadline", deadline))
+        deadline = self._deadline()
         sent = {"X-Vault-Request": "true"}
         if token:
             sent["X-Vault-Token"] = token
@@ -113,12 +112,16 @@ class Transport:
     @contextmanager
     def within(self) -> Iterator[None]:
         """All calls of this thread inside have one deadline together: the server's timeout, from now on."""
-        before = getattr(self._shared, "deadline", float("inf"))
-        self._shared.deadline = min(before, self._clock() + self.server.timeout)
+        before = self._within()
+        self._shared.deadline = self._deadline()
         try:
             yield
         finally:
             self._shared.deadline = before
+
+    def left(self) -> float:
+        """Seconds that a call of this thread would have."""
+        return max(0.0, self._deadline() - self._clock())
 
     def close(self) -> None:
         """Close what is idle."""
@@ -127,6 +130,12 @@ class Transport:
 
     def __del__(self) -> None:
         self.close()
+
+    def _deadline(self) -> float:
+        return min(self._within(), self._clock() + self.server.timeout)
+
+    def _within(self) -> float:
+        return getattr(self._shared, "deadline", float("inf"))
 
     def _exchange(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], deadline: float
