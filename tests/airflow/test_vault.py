@@ -17,6 +17,7 @@ import pytest
 pytest.importorskip("airflow")
 from servers import vault
 from syncd.core.model import Key
+from tests.airflow.broken import Broken
 from tests.airflow.documents import SECRET, WAREHOUSE, connection, sample, variable
 from tests.airflow.processes import environment, python
 from tests.airflow.releases import CHAIN_STOPS
@@ -189,17 +190,8 @@ def test_a_rotation_is_seen_at_the_next_lookup(ours: Any, vaulted: Vaulted) -> N
 # What is broken is an error, and never "not linked"
 
 
-Break = Callable[[Vaulted], "dict[str, Any] | None"]
-BROKEN: dict[str, tuple[Break, str]] = {}
-"""By what is broken: how, with further `backend_kwargs` if any; and a part of the error."""
-
-
-def broken(name: str, error: str) -> Callable[[Break], Break]:
-    def add(break_: Break) -> Break:
-        BROKEN[name] = (break_, error)
-        return break_
-
-    return add
+BROKEN = Broken[Vaulted]()
+broken = BROKEN.add
 
 
 @broken("another deployment's path", "deployments/etl-prod/connections/torn: Vault refuses it; grant it to this login")
