@@ -11,7 +11,8 @@ from threading import Lock
 from urllib.parse import quote
 
 from syncd.clients.vault.failures import failed, garbled, unreached
-from syncd.clients.vault.transport import UNHOLDABLE, Answer, Transport, holdable
+from syncd.clients.vault.transport import UNHOLDABLE, Answer, Transport
+from syncd.clients.vault.wire import holdable
 from syncd.core.errors import FixError, Reason, SyncError
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
