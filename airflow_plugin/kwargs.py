@@ -16,6 +16,7 @@ from syncd.core.model import KINDS, NAME, NAME_LENGTH, Fields, dotted
 
 _NAMES = ("workspace", "deployment", "prefix")
 _PATHS = ("path", "local_path", "token_path", "secret_id_path", "jwt_token_path", "kubernetes_jwt_path")
+_HEADERS = ("token", "namespace")
 _OBJECTS = ("local", "next")
 _LONGEST = 3600.0
 _SECONDS = {"timeout": 5.0, "cache_ttl": 5.0, "max_stale": 0.0}
@@ -123,7 +124,7 @@ def _vault(told: Mapping[str, Any], texts: Mapping[str, Any], found: list[FixErr
     return Vault(
         url=str(texts.get("url", "")).rstrip("/"),
         mount_point=texts.get("mount_point") or "secret",
-        namespace=texts.get("namespace", ""),
+        namespace=str(texts.get("namespace", "")).strip(),
         verify=verify is not False,
         ca=verify if isinstance(verify, str) else "",
         cert=_cert(told.get("cert", ""), found),
@@ -165,8 +166,10 @@ def _verify(value: Any, found: list[FixError]) -> bool | str:
 def _cert(value: Any, found: list[FixError]) -> tuple[str, str]:
     pair = [value, ""] if isinstance(value, str) else value
     if isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, str) for one in pair):
-        return pair[0], pair[1]
-    found.append(_problem("cert", "is neither the path of a certificate with its key, nor a list of both paths"))
+        certificate, key = pair
+        if all(Path(one).is_absolute() for one in pair if one) and (certificate or not key):
+            return certificate, key
+    found.append(_problem("cert", "is neither the absolute path of a certificate with its key, nor a list of both"))
     return "", ""
 
 
@@ -177,6 +180,8 @@ def _text_problems(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield "is no name", f"a name is a-z, 0-9 and -, at most {NAME_LENGTH} characters"
     elif "\0" in value:
         yield "holds a NUL", "take it out"
+    elif name in _HEADERS and not (value.strip().isascii() and value.strip().isprintable()):
+        yield "holds a character that no HTTP header can", "write it in ASCII, on one line"
     elif name in _PATHS and value and not Path(value).is_absolute():
         yield "is no absolute path", "Airflow's processes don't all run in the same folder"
     elif name == "mount_point" and value and not MOUNT.fullmatch(value):

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from syncd import passes
-from syncd.core.documents import Mark
-from syncd.core.errors import Reason
-from syncd.core.ports import Standing
+from syncd.core.documents import Mark, Observed, Seal, Stamp
+from syncd.core.errors import Reason, SyncError
+from syncd.core.plan import Write
+from syncd.core.ports import Standing, Target
 from syncd.installation import Installation
+from syncd.registry import workspaces
 from syncd.registry.database import Registry
 from syncd.registry.record import Record
+from syncd.registry.scope import scope
+from syncd.sync import prepare
 
 
 def standing(installation: Installation, registry: Registry, workspace: str, name: str) -> Standing:
     """Where a target stands by its settings, and the latest revision of ours that lies there, 0 where none does."""
-    mine = _mine(registry, workspace, name)
     target = passes.opened(installation, registry, workspace, name)
-    stamps = target.observe(None, registry.seal).stamps.values()
-    ours = (stamp.mark.revision for stamp in stamps if stamp.mark and mine.same_owner(stamp.mark))
-    return Standing(target.where, max(ours, default=0))
+    return _standing(target, target.observe(None, registry.seal), _mine(registry, workspace, name))
 
 
-def is_behind(installation: Installation, registry: Registry, workspace: str, name: str) -> bool:
-    """Does a target hold what this registry didn't write, though it says so?"""
-    (planned,) = passes.plan(installation, registry, workspace, [name], verify=True)
-    return planned.error is not None and planned.error.reason is Reason.LATER_REVISION
+def restored(installation: Installation, registry: Registry, workspace: str, name: str) -> tuple[Standing, bool]:
+    """Where a target stands, and does it hold what this registry didn't write, though it says so? Of one look."""
+    target = passes.opened(installation, registry, workspace, name)
+    seen, mine = target.observe(None, registry.seal), _mine(registry, workspace, name)
+    here, read = workspaces.load(registry, workspace), installation.read()
+    behind = False
+    try:
+        prepare(
+            here,
+            _Seen(target, seen),
+            Record(registry, workspace),
+            read,
+            mark=mine._replace(revision=here.revision),
+            seal=registry.seal,
+            scope=scope(registry, here, name, read, verify=True),
+        )
+    except SyncError as error:
+        behind = error.reason is Reason.LATER_REVISION
+    return _standing(target, seen, mine), behind
 
 
 def adoptable(
@@ -53,6 +69,25 @@ def adoptable(
 def adopt(registry: Registry, workspace: str, name: str, versions: Mapping[str, str]) -> None:
     """Count these objects as ours from the next pass on, as long as they are at these versions."""
     Record(registry, workspace).adopt(name, versions)
+
+
+class _Seen:
+    """A target as it was when it was looked at, to plan with."""
+
+    def __init__(self, target: Target, seen: Observed) -> None:
+        self.name, self.where, self.layout = target.name, target.where, target.layout
+        self._seen = seen
+
+    def observe(self, objects: Collection[str] | None, seal: Seal) -> Observed:
+        return self._seen
+
+    def write(self, writes: Sequence[Write], mark: Mark, seal: Seal) -> Mapping[str, Stamp | SyncError | None]:
+        raise NotImplementedError
+
+
+def _standing(target: Target, seen: Observed, mine: Mark) -> Standing:
+    ours = (stamp.mark.revision for stamp in seen.stamps.values() if stamp.mark and mine.same_owner(stamp.mark))
+    return Standing(target.where, max(ours, default=0))
 
 
 def _mine(registry: Registry, workspace: str, name: str) -> Mark:

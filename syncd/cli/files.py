@@ -27,7 +27,11 @@ INIT = epilog(
     "  SYNCD_KEYS      the keys themselves, comma-separated, the first encrypts",
 )
 APPLY = epilog(
-    examples("syncd apply -f definitions.yaml", "syncd apply -f definitions/ --prune --yes"),
+    examples(
+        "syncd apply -f definitions.yaml",
+        "syncd apply -f definitions/ --prune --yes",
+        "ANOTHER COMMAND | syncd apply -f - --yes",
+    ),
     "Exit codes:\n  0 applied, or nothing to change  1 the files are wrong, or the answer was no",
 )
 EXPORT = epilog(examples("syncd export > definitions.yaml", "syncd export --to definitions.yaml"))
@@ -51,7 +55,9 @@ def init(output: OutputOption = Output.TABLE) -> None:
 
 
 def apply(
-    path: Annotated[Path, typer.Option("--file", "-f", metavar="PATH", help="A YAML file, or a folder of them.")],
+    path: Annotated[
+        Path, typer.Option("--file", "-f", metavar="PATH", help="A YAML file, or a folder of them; - is stdin.")
+    ],
     prune: Annotated[
         bool, typer.Option("--prune", help="Also remove definitions and deployments that no file names.")
     ] = False,
@@ -65,9 +71,11 @@ def apply(
     a field, link or override that they don't have is removed. What they don't name stays, unless --prune.
     """
     from syncd import definitions
+    from syncd.definitions.files import STDIN
     from syncd.registry import workspaces
 
     installation, registry = opened()
+    path = STDIN if str(path) == "-" else path
     read = definitions.read(path)
     if workspace is not None and workspace != read.workspace:
         raise WrongUsage(f"the files are of workspace {read.workspace}, and --workspace says another")

@@ -94,8 +94,7 @@ def accept_restore(
     record = Record(session.registry, session.workspace)
     current = session.load().revision
     with show.busy(f"looking at {name}"):
-        there = takeover.standing(session.installation, session.registry, session.workspace, name)
-        behind = takeover.is_behind(session.installation, session.registry, session.workspace, name)
+        there, behind = takeover.restored(session.installation, session.registry, session.workspace, name)
     latest = there.revision
     if behind:
         ask.confirm(

@@ -6,9 +6,13 @@ import os
 import pathlib
 import re
 import stat
+import sys
 from collections.abc import Iterator
 
 from syncd.definitions.problems import Location, Problem
+
+STDIN = pathlib.Path("<stdin>")
+"""This very path: whatever is piped in, as one file. Another path of that name is a file's."""
 
 LIMIT = 10 * 2**20
 """Bytes in one file."""
@@ -26,6 +30,8 @@ def files(path: pathlib.Path, problems: list[Problem]) -> list[pathlib.Path]:
     Names that begin with a dot are left out below the folder: git's and Kubernetes' own lie there. What can't be
     looked at is added to `problems`: a file left out silently would be a definition removed by `--prune`.
     """
+    if path is STDIN:
+        return [path]
     try:
         if not path.is_dir():
             path.stat()
@@ -42,14 +48,9 @@ def files(path: pathlib.Path, problems: list[Problem]) -> list[pathlib.Path]:
 
 def text(file: pathlib.Path) -> str | Problem:
     """The text of a file in UTF-8, with or without its mark, or why it isn't taken."""
-    name = str(file)
-    try:
-        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                return Problem(Location(name), (), "is no regular file")
-            data = stream.read(LIMIT + 1)
-    except OSError as error:
-        return _unreadable(file, error)
+    name, data = str(file), _data(file)
+    if isinstance(data, Problem):
+        return data
     if len(data) > LIMIT:
         return Problem(Location(name, 1, 1), (), f"longer than {LIMIT // 2**20} MiB", "spread it over several files")
     if data.startswith(_UTF16):
@@ -64,6 +65,19 @@ def text(file: pathlib.Path) -> str | Problem:
         place = _end(name, decoded[: unholdable.start()])
         return Problem(place, (), "a character that no text holds", "write it as an escape in double quotes")
     return decoded
+
+
+def _data(file: pathlib.Path) -> bytes | Problem:
+    """Its beginning: one byte more than may be."""
+    try:
+        if file is STDIN:
+            return sys.stdin.buffer.read(LIMIT + 1)
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                return Problem(Location(str(file)), (), "is no regular file")
+            return stream.read(LIMIT + 1)
+    except OSError as error:
+        return _unreadable(file, error)
 
 
 def _below(top: pathlib.Path, problems: list[Problem]) -> Iterator[pathlib.Path]:

@@ -15,24 +15,14 @@ from typing import Any
 import pytest
 
 pytest.importorskip("airflow")
+from tests.airflow.broken import Broken
 from tests.airflow.documents import SECRET, Shared
 from tests.airflow.releases import CHAIN_STOPS
 
 pytestmark = pytest.mark.airflow
 
-Break = Callable[[Shared], "dict[str, Any] | None"]
-"""Breaks something; gives further `backend_kwargs`, if any."""
-
-BROKEN: dict[str, tuple[Break, str]] = {}
-"""By what is broken: how, and a part of the error."""
-
-
-def broken(name: str, error: str) -> Callable[[Break], Break]:
-    def add(break_: Break) -> Break:
-        BROKEN[name] = (break_, error)
-        return break_
-
-    return add
+BROKEN = Broken[Shared]()
+broken = BROKEN.add
 
 
 def edit(file: Path, **changes: Any) -> None:

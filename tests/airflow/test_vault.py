@@ -17,6 +17,7 @@ import pytest
 pytest.importorskip("airflow")
 from servers import vault
 from syncd.core.model import Key
+from tests.airflow.broken import Broken
 from tests.airflow.documents import SECRET, WAREHOUSE, connection, sample, variable
 from tests.airflow.processes import environment, python
 from tests.airflow.releases import CHAIN_STOPS
@@ -189,17 +190,8 @@ def test_a_rotation_is_seen_at_the_next_lookup(ours: Any, vaulted: Vaulted) -> N
 # What is broken is an error, and never "not linked"
 
 
-Break = Callable[[Vaulted], "dict[str, Any] | None"]
-BROKEN: dict[str, tuple[Break, str]] = {}
-"""By what is broken: how, with further `backend_kwargs` if any; and a part of the error."""
-
-
-def broken(name: str, error: str) -> Callable[[Break], Break]:
-    def add(break_: Break) -> Break:
-        BROKEN[name] = (break_, error)
-        return break_
-
-    return add
+BROKEN = Broken[Vaulted]()
+broken = BROKEN.add
 
 
 @broken("another deployment's path", "deployments/etl-prod/connections/torn: Vault refuses it; grant it to this login")
@@ -264,6 +256,20 @@ def _(vaulted: Vaulted) -> dict[str, Any]:
 @broken("a name that nobody has", "http://vault.invalid:8200: has no address")
 def _(vaulted: Vaulted) -> dict[str, Any]:
     return {"url": "http://vault.invalid:8200"}
+
+
+@broken(
+    "an authority's file that isn't there", "/nowhere/ca.pem: isn't there; `verify` names the file of the authority"
+)
+def _(vaulted: Vaulted) -> dict[str, Any]:
+    return {"url": "https://127.0.0.1:9", "verify": "/nowhere/ca.pem"}
+
+
+@broken(
+    "a certificate that is none", f"{__file__}: holds no certificate in PEM; `cert` names the file of a certificate"
+)
+def _(vaulted: Vaulted) -> dict[str, Any]:
+    return {"url": "https://127.0.0.1:9", "cert": __file__}
 
 
 @broken("too many requests", "Vault: asks for fewer requests")
@@ -618,13 +624,24 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "kubernetes without its role": ({"auth_type": "kubernetes"}, "kubernetes_role: auth_type kubernetes needs it"),
     "a relative token path": ({"token_path": "token"}, "token_path: is no absolute path"),
     "a token that is a number": ({"token": 7}, "token: isn't a text"),
+    "a token of two lines": (
+        {"token": f"{SECRET}\n{SECRET}"},
+        "token: holds a character that no HTTP header can; write",
+    ),
+    "a namespace with an umlaut": (
+        {"namespace": f"{SECRET}-ä"},
+        "namespace: holds a character that no HTTP header can",
+    ),
     "no number of seconds": ({"timeout": f"{SECRET}"}, "timeout: is no number of seconds"),
     "a timeout of nothing": ({"timeout": 0}, "timeout: is no number of seconds"),
     "a time that was": ({"max_stale": -1}, "max_stale: is no number of seconds"),
     "forever": ({"cache_ttl": "inf"}, "cache_ttl: is no number of seconds"),
     "a truth for seconds": ({"cache_ttl": True}, "cache_ttl: is no number of seconds"),
     "a relative authority": ({"verify": "ca.pem"}, "verify: is neither true, nor false, nor the absolute path"),
-    "a certificate of three": ({"cert": ["a", "b", SECRET]}, "cert: is neither the path of a certificate"),
+    "a certificate of three": ({"cert": ["/a", "/b", SECRET]}, "cert: is neither the absolute path of a certificate"),
+    "a relative certificate": ({"cert": "client.pem"}, "cert: is neither the absolute path of a certificate"),
+    "a relative key": ({"cert": ["/client.pem", "client.key"]}, "cert: is neither the absolute path of a certificate"),
+    "a key without its certificate": ({"cert": ["", "/client.key"]}, "cert: is neither the absolute path of"),
 }
 """What is set, and a part of what is told."""
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -24,14 +25,13 @@ from servers import vault as servers
 from servers.certificates import Authority
 from servers.processes import free_port
 from syncd.clients.vault.login import Credential, Login, Session, login
-from syncd.clients.vault.transport import LARGEST, Server, Transport
+from syncd.clients.vault.transport import Server, Transport
+from syncd.clients.vault.wire import LARGEST
 from syncd.clients.vault.writing import Vault
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
+from tests.clients.calling import READ, SENTINEL, TOKEN, client, raised
 from tests.clients.fake_vault import Drip, Fault, FaultyVault, Pass, Request, Said, cut, faulty, in_turn, passes, says
 
-SENTINEL = "tell-nobody"
-TOKEN = f"hvs.{SENTINEL}-token"
-READ = {"data": {"data": {"a": "b"}, "metadata": {"version": 3, "custom_metadata": None}}}
 CALLS: dict[str, Callable[[Vault], object]] = {
     "read": lambda vault: vault.read("a/b"),
     "write": lambda vault: vault.write("a/b", {"password": SENTINEL}, expected=2),
@@ -43,16 +43,6 @@ CALLS: dict[str, Callable[[Vault], object]] = {
 }
 each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 _names = count()
-
-
-def client(address: str, entered: Login | None = None, mount: str = "secret", **settings: Any) -> Vault:
-    return Vault(Server(address, **{"timeout": 5, **settings}), entered or Login("token", Credential(TOKEN)), mount)
-
-
-def raised(call: Callable[[], object]) -> SyncError:
-    with pytest.raises(SyncError) as caught:
-        call()
-    return caught.value
 
 
 def fresh(word: str) -> str:
@@ -191,14 +181,6 @@ def test_nothing_shows_a_secret() -> None:
         shown = [vault, vault.server, entered, entered.credential, vault.read("a"), Transport(vault.server)]
         answer = Transport(vault.server).request("get", "/v1/a")
         assert SENTINEL not in repr([*shown, answer, str(answer)])
-
-
-@pytest.mark.parametrize("token", ["a\nb", "ä€"])
-def test_a_token_that_no_header_can_hold_is_an_error_that_does_not_show_it(token: str) -> None:
-    with faulty(says(200, READ)) as server:
-        vault = client(server.address, Login("token", Credential(f"{SENTINEL}{token}")))
-        error = raised(lambda: vault.read("a"))
-    assert SENTINEL not in "".join(traceback.format_exception(error))
 
 
 # Time
@@ -378,11 +360,6 @@ def test_where_the_server_asks_for_a_certificate_the_one_of_the_settings_is_show
         assert len(server.requests) == 1
 
 
-def test_a_file_of_certificates_that_is_not_there_is_named(tmp_path: Path) -> None:
-    error = raised(lambda: client("https://127.0.0.1:1", ca=str(tmp_path / "none.pem")).read("a"))
-    assert isinstance(error, FixError)
-
-
 # Logins, scripted
 
 
@@ -471,6 +448,36 @@ def test_a_login_that_fails_is_tried_once_in_five_seconds_however_many_ask(statu
         clock.now = 5.1
         raised(one.token)
         assert server.logins() == 2
+
+
+def test_whoever_waits_for_the_login_of_another_thread_waits_no_longer_than_its_own_deadline() -> None:
+    clock, arrived, go = Clock(), Event(), Event()
+
+    def hangs(_: Request, __: Pass) -> Said:
+        arrived.set()
+        go.wait()
+        return Said(200, json.dumps(entry()).encode())
+
+    with faulty(hangs) as server, ThreadPoolExecutor(1) as pool:
+        transport = Transport(Server(server.address, timeout=30), clock)
+        one = Session(transport, Login("approle", Credential("s"), "role"), clock)
+        try:
+            with transport.within():
+                clock.now = 29.9
+                other = pool.submit(one.token)
+                arrived.wait()
+                error = raised(one.token)
+            assert (type(error), error.reason) == (WaitError, Reason.UNAVAILABLE)
+            assert "doesn't answer within 30 s" in str(error)
+            with transport.within():
+                clock.now = 100
+                assert raised(lambda: one.another("refused")).reason is Reason.UNAVAILABLE
+            assert not other.done()
+        finally:
+            clock.now = 30
+            go.set()
+        assert other.result() == one.token() == "t"
+        assert server.logins() == 1
 
 
 def test_a_path_that_is_denied_costs_one_login_a_minute() -> None:

@@ -14,7 +14,7 @@ _TOO_LARGE = ("value being too large", "exceeds")
 """So say storage and Vault itself (sizes, depth, number of keys), with a 500, as if all of it had failed."""
 
 
-def unreached(url: str, error: Exception, timeout: float) -> SyncError:
+def unreached(url: str, error: Exception, timeout: float) -> WaitError:
     """Nobody answered."""
     if isinstance(error, TimeoutError):
         problem = f"doesn't answer within {timeout:g} s"
@@ -22,8 +22,6 @@ def unreached(url: str, error: Exception, timeout: float) -> SyncError:
         problem = "has no address: the name can't be resolved"
     elif isinstance(error, ConnectionRefusedError):
         problem = "refuses the connection"
-    elif isinstance(error, FileNotFoundError):
-        return FixError(Reason.INVALID_SETTINGS, url, f"{error.filename or 'a certificate'} isn't there")
     elif isinstance(error, ConnectionError):  # before the next: one that closes without a word is both
         problem = "closes the connection"
     elif isinstance(error, HTTPException):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from urllib.parse import quote
 
-from syncd.clients.vault.failures import failed, garbled
-from syncd.clients.vault.transport import Answer, Transport
+from syncd.clients.vault.failures import failed, garbled, unreached
+from syncd.clients.vault.transport import UNHOLDABLE, Answer, Transport
+from syncd.clients.vault.wire import holdable
 from syncd.core.errors import FixError, Reason, SyncError
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
@@ -118,7 +121,7 @@ class Session:
         """One that should do. Raises SyncError where the login fails."""
         held = self._held
         if held is None or self._due(held):
-            with self._lock:
+            with self._alone():
                 held = self._held
                 if held is None or self._due(held):
                     held = self._held = self._renewed(held) or self._logged_in()
@@ -126,7 +129,7 @@ class Session:
 
     def another(self, refused: str) -> bool:
         """Is there another token to try, now that this one was refused? At most one login a minute is tried for it."""
-        with self._lock:
+        with self._alone():
             if self._held is not None and self._held.token != refused:
                 return True
             if self._clock() - self._refused_at < _AGAIN:
@@ -134,6 +137,17 @@ class Session:
             self._refused_at = self._clock()
             self._held = self._logged_in()
             return self._held.token != refused
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """As one thread at a time; each waits no longer than a call of its own may take."""
+        if not self._lock.acquire(timeout=self._transport.left()):
+            server = self._transport.server
+            raise unreached(server.url, TimeoutError(), server.timeout)
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def _due(self, held: _Held) -> bool:
         return self._clock() >= held.renew_at or held.file != self._file()
@@ -171,11 +185,17 @@ class Session:
         login = self._login
         if login.method == "token":
             file = self._file()
-            return _Held(login.credential.read(), file=file)
+            token = login.credential.read()
+            if not holdable(token):
+                where = login.credential.path
+                remedy = "it is to hold a token alone" if where else "look at VAULT_TOKEN, or whatever sets `token`"
+                raise FixError(Reason.INVALID_SETTINGS, where or "the token for Vault", UNHOLDABLE, remedy)
+            return _Held(token, file=file)
         role, credential = _FIELDS[login.method]
         body = {role: login.role, credential: login.credential.read()}
-        answer = self._transport.request("post", f"/v1/auth/{login.mount or login.method}/login", body)
-        subject = f"login {login.method} at auth/{login.mount or login.method}"
+        mount = login.mount or login.method
+        answer = self._transport.request("post", f"/v1/auth/{quote(mount, errors='replace')}/login", body)
+        subject = f"login {login.method} at auth/{mount}"
         if answer.status in (400, 403):
             raise FixError(
                 Reason.ACCESS_DENIED, subject, f"Vault refuses it ({answer.status})", "check its role and credential"
@@ -195,5 +215,7 @@ class Session:
             token, life, renewable = auth["client_token"], float(auth["lease_duration"]), bool(auth["renewable"])
         except (KeyError, TypeError, ValueError):
             return None
+        if not isinstance(token, str) or not holdable(token):
+            return None
         life = life or float("inf")  # 0 is for ever
-        return _Held(token, renewable, life, self._clock() + life * 2 / 3) if isinstance(token, str) else None
+        return _Held(token, renewable, life, self._clock() + life * 2 / 3)

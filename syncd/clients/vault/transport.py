@@ -6,9 +6,7 @@ token, and has a timeout per packet only.
 
 from __future__ import annotations
 
-import io
 import json
-import socket
 import ssl
 import threading
 import time
@@ -16,16 +14,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from syncd.clients.vault.failures import unreached, untrusted
-from syncd.core.errors import SyncError
+from syncd.clients.vault.trust import context
+from syncd.clients.vault.wire import Wire, holdable
+from syncd.core.errors import FixError, Reason, SyncError
 
-LARGEST = 64 * 2**20
-"""Bytes of an answer: a list of 100,000 names is 5 MB."""
+UNHOLDABLE = "holds a character that no HTTP header can"
 
 
 @dataclass(frozen=True)
@@ -54,24 +52,18 @@ class Answer(NamedTuple):
         return f"Answer({self.status})"
 
 
-@dataclass
-class _Connection:
-    http: HTTPConnection
-    deadline: float
-    used: bool = False
-
-
 class Transport:
     """Calls to one server. Each gives an Answer, whatever its status; threads may share one.
 
-    Raises WaitError where nobody answers in time, FixError where the server isn't the one that is trusted. A call is
-    sent twice only where a kept connection ends without any answer: each of ours may be, as a write names its version.
+    Raises WaitError where nobody answers in time, FixError where the server isn't the one that is trusted or the
+    settings can't be used. A call is sent twice only where a kept connection ends without any answer: each of ours may
+    be, as a write names its version.
     """
 
     def __init__(self, server: Server, clock: Callable[[], float] = time.monotonic) -> None:
         self.server = server
         self._clock = clock
-        self._idle: deque[_Connection] = deque()
+        self._idle: deque[Wire] = deque()
         self._parts = urlsplit(server.url)
         self._shared = threading.local()
 
@@ -79,11 +71,12 @@ class Transport:
         """One call; `url` is the path from `/v1/` on, quoted; `content` is what the body says, as JSON."""
         body = None if content is None else json.dumps(content).encode()
         path = self._parts.path.rstrip("/") + url
-        deadline = self._clock() + self.server.timeout
-        deadline = min(deadline, getattr(self._shared, "deadline", deadline))
+        deadline = self._deadline()
         sent = {"X-Vault-Request": "true"}
         if token:
             sent["X-Vault-Token"] = token
+        if not holdable(self.server.namespace):
+            raise FixError(Reason.INVALID_SETTINGS, "namespace", UNHOLDABLE, "write it in ASCII, on one line")
         if self.server.namespace:
             sent["X-Vault-Namespace"] = self.server.namespace
         if body is not None:
@@ -91,6 +84,8 @@ class Transport:
         failure: SyncError
         try:
             return self._exchange(method, path, body, sent, deadline)
+        except SyncError as error:
+            failure = error.with_traceback(None)
         except ssl.SSLCertVerificationError as error:
             failure = untrusted(self.server.url, error.verify_message)
         except (OSError, HTTPException, ValueError) as error:
@@ -101,136 +96,72 @@ class Transport:
     @contextmanager
     def within(self) -> Iterator[None]:
         """All calls of this thread inside have one deadline together: the server's timeout, from now on."""
-        before = getattr(self._shared, "deadline", float("inf"))
-        self._shared.deadline = min(before, self._clock() + self.server.timeout)
+        before = self._within()
+        self._shared.deadline = self._deadline()
         try:
             yield
         finally:
             self._shared.deadline = before
 
+    def left(self) -> float:
+        """Seconds that a call of this thread would have."""
+        return max(0.0, self._deadline() - self._clock())
+
     def close(self) -> None:
         """Close what is idle."""
         while self._idle:
-            self._idle.pop().http.close()
+            self._idle.pop().close()
 
     def __del__(self) -> None:
         self.close()
 
+    def _deadline(self) -> float:
+        return min(self._within(), self._clock() + self.server.timeout)
+
+    def _within(self) -> float:
+        return getattr(self._shared, "deadline", float("inf"))
+
     def _exchange(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], deadline: float
     ) -> Answer:
-        connection = self._connection(deadline)
+        wire = self._wire(deadline)
         while True:
             try:
-                answer, keep = self._ask(connection, method.upper(), path, body, headers)
+                found = wire.ask(method.upper(), path, headers, body)
             except BaseException as error:
-                connection.http.close()
-                if not connection.used or not _never_arrived(error):
+                wire.close()
+                if not wire.used or not _never_arrived(error):
                     raise
                 # The server had closed what was idle.
-                connection = self._fresh(deadline)
+                wire = self._fresh(deadline)
                 continue
-            if keep:
-                connection.used = True
-                self._idle.append(connection)
+            if found.last:
+                wire.close()
             else:
-                connection.http.close()
-            return answer
+                self._idle.append(wire)
+            return Answer(found.status, found.headers, _parsed(found.content))
 
-    def _ask(
-        self, connection: _Connection, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[Answer, bool]:
-        http = connection.http
-        if http.sock is None:
-            http.timeout = _left(self._clock, connection.deadline)
-            http.connect()
-        http.sock.settimeout(_left(self._clock, connection.deadline))
-        http.request(method, path, body, dict(headers))
-        with http.getresponse() as response:
-            content = response.read(LARGEST + 1)
-            if len(content) > LARGEST:
-                raise ValueError("too large")
-            found = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, found, _parsed(content)), not response.will_close
-
-    def _connection(self, deadline: float) -> _Connection:
+    def _wire(self, deadline: float) -> Wire:
         try:
-            connection = self._idle.pop()
+            wire = self._idle.pop()
         except IndexError:
             return self._fresh(deadline)
-        connection.deadline = deadline
-        return connection
+        wire.deadline = deadline
+        return wire
 
-    def _fresh(self, deadline: float) -> _Connection:
+    def _fresh(self, deadline: float) -> Wire:
+        one, parts = self.server, self._parts
+        host = parts.hostname or ""
+        if parts.scheme == "http":
+            http = HTTPConnection(host, parts.port)
+        else:
+            # Anew for each connection: certificates are rotated on disk while this runs.
+            trusted = context(one.ca, one.certificate, one.key, verify=one.verify)
+            http = HTTPSConnection(host, parts.port, context=trusted)
         # No reference to this: what is idle is to be closed as soon as nobody holds it any more.
-        host, port, clock = self._parts.hostname or "", self._parts.port, self._clock
-        http = _Plain(host, port) if self._parts.scheme == "http" else _Secure(host, port, context=self._context())
-        made = _Connection(http, deadline)
-        http.response_class = partial(_Response, lambda: _left(clock, made.deadline))  # type: ignore[assignment]  # a factory
-        return made
-
-    def _context(self) -> ssl.SSLContext:
-        # Anew for each connection: certificates are rotated on disk while this runs.
-        context = ssl.create_default_context(cafile=self.server.ca or None)
-        if not self.server.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if self.server.certificate:
-            context.load_cert_chain(self.server.certificate, self.server.key or None)
-        return context
-
-
-def _left(clock: Callable[[], float], deadline: float) -> float:
-    left = deadline - clock()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-class _Plain(HTTPConnection):
-    """Sends a call in one piece: in two, as the library does, it costs a switch to the server and back more."""
-
-    _unsent = b""
-
-    def send(self, data: Any) -> None:
-        self._unsent += data
-
-    def getresponse(self) -> HTTPResponse:
-        unsent, self._unsent = self._unsent, b""
-        self.sock.sendall(unsent)
-        return super().getresponse()
-
-
-class _Secure(_Plain, HTTPSConnection):
-    """The same over TLS."""
-
-
-class _Response(HTTPResponse):
-    """An answer that is read within a deadline, however slowly it drips."""
-
-    def __init__(self, left: Callable[[], float], sock: socket.socket, **named: Any) -> None:
-        super().__init__(sock, **named)
-        self.fp.close()
-        self.fp = io.BufferedReader(_Timed(sock, left))
-
-
-class _Timed(io.RawIOBase):
-    """A socket to read from, each time with what is left of the deadline."""
-
-    def __init__(self, sock: socket.socket, left: Callable[[], float]) -> None:
-        # A file of its own: http.client closes the socket before it reads the body of a last answer.
-        self._sock, self._file, self._left = sock, sock.makefile("rb", buffering=0), left
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._left())
-        return self._file.readinto(buffer)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+        wire = Wire(http, parts.netloc, self._clock)
+        wire.deadline = deadline
+        return wire
 
 
 def _never_arrived(error: BaseException) -> bool:

@@ -1,0 +1,60 @@
+"""TLS: whom we trust, what we show of ourselves, and what is wrong with the files that say so."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from pathlib import Path
+
+from syncd.core.errors import FixError, Reason
+
+_VERIFY = "`verify` names the file of the authority that signed Vault's certificate"
+_CERT = "`cert` names the file of a certificate, and that of its key"
+_NO_CERTIFICATE = "holds no certificate in PEM"
+
+
+def context(ca: str, certificate: str, key: str, *, verify: bool) -> ssl.SSLContext:
+    """Empty names: the system's authorities, no certificate of ours, a key beside its certificate.
+
+    Raises FixError where a file can't be used.
+    """
+    try:
+        made = ssl.create_default_context(cafile=ca or None)
+    except OSError:  # an error of TLS is one as well
+        if not ca:
+            raise
+        raise _unusable(ca, _NO_CERTIFICATE, _VERIFY) from None
+    if not verify:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    if certificate:
+        try:
+            # No password: OpenSSL would ask for one at the terminal.
+            made.load_cert_chain(certificate, key or None, password=lambda: b"")
+        except OSError as error:
+            raise _which(certificate, key or certificate, error) from None
+    return made
+
+
+def _which(certificate: str, key: str, error: OSError) -> FixError:
+    """OpenSSL doesn't say which of the two files it means."""
+    if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
+        return FixError(Reason.INVALID_SETTINGS, key, f"isn't the key of the certificate {certificate}", _CERT)
+    try:
+        ssl.create_default_context(cafile=certificate)
+    except OSError:
+        return _unusable(certificate, _NO_CERTIFICATE, _CERT)
+    return _unusable(key, "holds no private key in PEM that opens without a password", _CERT)
+
+
+def _unusable(file: str, otherwise: str, remedy: str) -> FixError:
+    try:
+        with Path(file).open("rb") as stream:
+            stream.read(1)
+    except FileNotFoundError:
+        problem = "isn't there"
+    except OSError as why:
+        problem = f"can't be read: {os.strerror(why.errno or 0)}"
+    else:
+        problem = otherwise
+    return FixError(Reason.INVALID_SETTINGS, file, problem, remedy)
