@@ -30,26 +30,34 @@ def policies(
 ) -> None:
     """Print what to grant in a Vault, as its commands.
 
-    A deployment reads what lies under its own path, and nothing else. syncd's own policy is the last; neither needs a
-    right on policies.
+    A deployment reads what lies under its own path, in `split` the shared parts that it is to have, and nothing else.
+    syncd's own policy is the last; it needs no right on policies but in `split`. There, run it again when links change.
     """
     from syncd.cli.usage import WrongUsage
     from syncd.core.errors import FixError, Reason
-    from syncd.targets import vault_policies
+    from syncd.core.layouts.split import Split
+    from syncd.core.model import Scope
+    from syncd.core.resolve import resolve
+    from syncd.targets.vault import Settings, grants
 
-    if auth_type not in vault_policies.LOGINS:
-        raise WrongUsage(f"--auth-type is one of {', '.join(vault_policies.LOGINS)}")
+    if auth_type not in grants.LOGINS:
+        raise WrongUsage(f"--auth-type is one of {', '.join(grants.LOGINS)}")
     session = start(workspace)
-    type_, settings = session.installation.targets.get(target, ("", None))
-    if type_ != "vault":
+    here = session.installation
+    _, settings = here.targets.get(target, ("", None))
+    if not isinstance(settings, Settings):
         raise FixError(
             Reason.INVALID_SETTINGS, f"target {target}", "is no target of type vault", "`syncd target list` shows them"
         )
-    prefix = getattr(settings, "prefix", None) or session.workspace
-    of = vault_policies.Extent(target, getattr(settings, "mount_point", ""), prefix, getattr(settings, "layout", ""))
-    users = [one.name for one in session.load().deployments.values() if target in one.targets]
-    found = vault_policies.templated(of) if templated else vault_policies.grants(of, users, auth_type)
+    if templated and settings.layout == Split.name:
+        raise WrongUsage("in layout split each deployment has a policy of its own: not with --templated")
+    prefix, team = settings.prefix or session.workspace, session.load()
+    references = here.allowed.vault if here.vault == target else ()
+    of = grants.Extent(target, settings.mount_point, prefix, settings.layout, settings.writes_policies, references)
+    users = [one.name for one in team.deployments.values() if target in one.targets]
+    shares = Split(prefix).shares(resolve(team, Scope(target)))
+    found = grants.templated(of) if templated else grants.grants(of, users, auth_type, shares)
     if output is Output.JSON:
         show.as_json({"policies": [{"name": one.name, "rules": one.rules, "role": one.role} for one in found]})
     else:
-        typer.echo(vault_policies.script(found, getattr(settings, "namespace", "")))
+        typer.echo(grants.script(found, settings.namespace))

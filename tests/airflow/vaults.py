@@ -18,8 +18,8 @@ from syncd.clients.vault.writing import Vault
 from syncd.core.layouts.airflow import AirflowPaths
 from syncd.core.layouts.layered import Layered
 from syncd.core.model import Workspace
-from syncd.targets.vault import VaultTarget
-from syncd.targets.vault_policies import Extent, Grant, grants
+from syncd.targets.vault.grants import Extent, Grant, grants
+from syncd.targets.vault.target import VaultTarget
 from tests.airflow.documents import Synced
 
 MOUNT = "secret"

@@ -14,8 +14,8 @@ from syncd.core.errors import Reason, SyncError
 from syncd.core.layouts.airflow import AirflowPaths
 from syncd.core.layouts.layered import Layered
 from syncd.core.model import Item, Workspace
-from syncd.targets import vault_policies
-from syncd.targets.vault_policies import Extent
+from syncd.targets.vault import grants
+from syncd.targets.vault.grants import Extent
 from tests.targets.memory_record import MemoryRecord
 from tests.targets.passes import BOTH_KINDS, CHANGED, NOTHING, goal, push, reasons, workspace
 from tests.targets.trials import VaultTrial, vault
@@ -54,7 +54,7 @@ def approle(vault_server: servers.Vault) -> str:
 
 def exact(trial: VaultTrial, approle: str) -> Mapping[str, Any]:
     """A login by each role that is printed, as it is printed."""
-    found = vault_policies.grants(Extent("vault", trial.mount, "analytics"), DEPLOYMENTS, "approle")
+    found = grants.grants(Extent("vault", trial.mount, "analytics"), DEPLOYMENTS, "approle")
     for grant in found:
         trial.done("PUT", f"sys/policies/acl/{grant.name}", {"policy": grant.rules})
     tokens = {}
@@ -67,7 +67,7 @@ def exact(trial: VaultTrial, approle: str) -> Mapping[str, Any]:
 
 def templated(trial: VaultTrial, approle: str) -> Mapping[str, Any]:
     """One policy for all: who logs in says by its entity which deployment it is."""
-    grant, _ = vault_policies.templated(Extent("vault", trial.mount, "analytics"))
+    grant, _ = grants.templated(Extent("vault", trial.mount, "analytics"))
     trial.done("PUT", f"sys/policies/acl/{trial.mount}-templated", {"policy": grant.rules})
     tokens = {}
     for deployment in DEPLOYMENTS:
@@ -207,9 +207,7 @@ def lives(trial: VaultTrial, rules: str) -> bool:
 def fresh(server: servers.Vault, layout: str) -> tuple[VaultTrial, str]:
     """A mount of its own, and what is printed for syncd itself there."""
     trial = vault(LAYOUTS[layout]("analytics"), server)
-    *_, own = vault_policies.grants(
-        Extent("vault", trial.mount, "analytics", layout), ("etl-dev", "etl-prod"), "approle"
-    )
+    *_, own = grants.grants(Extent("vault", trial.mount, "analytics", layout), ("etl-dev", "etl-prod"), "approle")
     return trial, own.rules
 
 
@@ -262,7 +260,7 @@ def test_every_document_of_a_pass_lies_where_its_reader_may_read(vault_server: s
     for layout in (Layered("analytics"), AirflowPaths("analytics")):
         for place in goal(SYNCED, layout):
             deployment = layout.deployment(place)
-            grant = vault_policies.grants(Extent("vault", "m", "analytics"), [deployment], "approle")[0]
+            grant = grants.grants(Extent("vault", "m", "analytics"), [deployment], "approle")[0]
             assert place.object.startswith(re.findall(r"m/data/(.*)\*", grant.rules)[0])
 
 
@@ -278,8 +276,8 @@ def test_no_two_deployments_prefixes_or_targets_share_a_policy() -> None:
         grant.name
         for target, prefix, deployment in wholes
         for found in (
-            vault_policies.grants(Extent(target, "m", prefix), [deployment], "approle")[:1],
-            vault_policies.templated(Extent(target, "m", prefix))[:1],
+            grants.grants(Extent(target, "m", prefix), [deployment], "approle")[:1],
+            grants.templated(Extent(target, "m", prefix))[:1],
         )
         for grant in found
     ]

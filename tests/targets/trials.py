@@ -21,7 +21,7 @@ from syncd.core.layouts.airflow import AirflowFiles, AirflowPaths
 from syncd.core.layouts.layered import Layered
 from syncd.core.ports import Target
 from syncd.targets.directory import DirectoryTarget
-from syncd.targets.vault import VaultTarget
+from syncd.targets.vault.target import VaultTarget
 
 
 class Trial(Protocol):

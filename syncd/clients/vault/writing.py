@@ -7,6 +7,7 @@ from typing import Any
 
 from hvac.adapters import Adapter
 from hvac.api.secrets_engines.kv_v2 import KvV2
+from hvac.api.system_backend.policies import Policies
 
 from syncd.clients.vault.calls import Calls, failure, inner
 from syncd.clients.vault.failures import garbled
@@ -20,7 +21,7 @@ class Vault(Reader):
 
     def __init__(self, server: Server, login: Login, mount: str) -> None:
         super().__init__(server, login, mount)
-        self._kv = KvV2(_Adapter(self._calls))
+        self._kv, self._policies = KvV2(_Adapter(self._calls)), Policies(_Adapter(self._calls))
 
     def write(self, path: str, data: Mapping[str, Any], *, expected: int) -> int:
         """A new version on top of the one expected, 0 for none; its number. Raises WaitError, Conflict, otherwise."""
@@ -49,6 +50,26 @@ class Vault(Reader):
         """Take the content of this very version away; a later one stays as it is."""
         answer = self._kv.destroy_secret_versions(path, [version], mount_point=self.mount)
         _require_done(answer, self.subject(path))
+
+    def policy(self, name: str) -> str | None:
+        """The text of a policy; None where there is none."""
+        answer = self._policies.read_acl_policy(name)
+        subject, text = f"policy {name}", inner(answer, "data", "policy")
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise failure(answer, subject)
+        if not isinstance(text, str):
+            raise garbled(answer.status, subject)
+        return text
+
+    def set_policy(self, name: str, text: str) -> None:
+        """Make a policy, or replace it: Vault has no version to write against."""
+        _require_done(self._policies.create_or_update_acl_policy(name, text), f"policy {name}")
+
+    def delete_policy(self, name: str) -> None:
+        """Take a policy away; one that isn't there is taken away already."""
+        _require_done(self._policies.delete_acl_policy(name), f"policy {name}")
 
 
 class _Adapter(Adapter):  # type: ignore[misc]  # hvac has no types

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from syncd.core.documents import Place
 from syncd.core.layouts.airflow import AirflowPaths
 from syncd.core.layouts.layered import Layered
+from syncd.core.layouts.split import Split
+from syncd.targets.vault.policies import policy_name, rules
 
 _ROLE = {
     "approle": "auth/{mount}/role/{name} token_type=batch token_ttl=1h token_policies={policy}",
@@ -24,12 +27,18 @@ _IDENTITY = "{{identity.entity.metadata.syncd_deployment}}"
 
 
 class Extent(NamedTuple):
-    """Whose documents are granted: those of one target, below one prefix."""
+    """Whose documents are granted: those of one target, below one prefix.
+
+    `writes_policies` says that syncd grants what deployments share; `references` are paths that definitions may read,
+    each with its mount before it.
+    """
 
     target: str
     mount: str
     prefix: str
     layout: str = Layered.name
+    writes_policies: bool = False
+    references: tuple[str, ...] = ()
 
 
 class Grant(NamedTuple):
@@ -40,16 +49,23 @@ class Grant(NamedTuple):
     role: str = ""
 
 
-def grants(of: Extent, deployments: Iterable[str], login: str) -> tuple[Grant, ...]:
+def grants(
+    of: Extent, deployments: Iterable[str], login: str, shares: Mapping[str, Iterable[Place]] | None = None
+) -> tuple[Grant, ...]:
     """One policy per deployment, which names its own path and no other; and syncd's own, last.
 
-    No name of ours holds a `_`: no two deployments, prefixes or targets share a policy.
+    No name of ours holds a `_`: no two deployments, prefixes or targets share a policy. `shares` are the shared parts
+    that each deployment is to read; they have a policy of their own, so that nothing else in `split` ever changes.
     """
     found = []
     for deployment in sorted(deployments):
+        parts = (shares or {}).get(deployment, ())
         name = f"airflow_{of.target}_{of.prefix}_{deployment}"
-        role = _ROLE[login].format(mount=login, name=name, policy=name)
-        found.append(Grant(name, _reader(of, deployment), role))
+        shared = policy_name(of.target, of.prefix, deployment)
+        policies = f"{name},{shared}" if of.layout == Split.name else name
+        if of.layout == Split.name and not of.writes_policies:
+            found.append(Grant(shared, rules(of.mount, parts) or "# nothing is shared yet\n"))
+        found.append(Grant(name, _reader(of, deployment), _ROLE[login].format(mount=login, name=name, policy=policies)))
     return (*found, _writer(of))
 
 
@@ -74,12 +90,21 @@ def _reader(of: Extent, deployment: str) -> str:
 
 
 def _writer(of: Extent) -> Grant:
-    below = f"{of.prefix}/deployments"
-    rules = _path(f"{of.mount}/data/{below}/*", "create", "read", "update")
-    rules += _path(f"{of.mount}/metadata/{below}/*", "update", "list")
-    if of.layout == AirflowPaths.name:
-        rules += _path(f"{of.mount}/destroy/{below}/*", "update")
-    return Grant(f"syncd_{of.target}_{of.prefix}", rules)
+    tops = ["deployments", "environments"] if of.layout == Split.name else ["deployments"]
+    found = ""
+    for below in (f"{of.prefix}/{top}" for top in tops):
+        found += _path(f"{of.mount}/data/{below}/*", "create", "read", "update")
+        found += _path(f"{of.mount}/metadata/{below}/*", "update", "list")
+        if of.layout == AirflowPaths.name:
+            found += _path(f"{of.mount}/destroy/{below}/*", "update")
+    if of.layout == Split.name:
+        changes = ("create", "update", "delete") if of.writes_policies else ()
+        found += _path(f"sys/policies/acl/airflow_{of.target}_{of.prefix}_*", "read", *changes)
+    for mount, _, path in (one.partition("/") for one in of.references):
+        # Vault has a star at the end of a path only.
+        by_hand = bool(set(path.removesuffix("*")) & set("*?["))
+        found += f"# and what {mount}/{path} stands for\n" if by_hand else _path(f"{mount}/data/{path}", "read")
+    return Grant(f"syncd_{of.target}_{of.prefix}", found)
 
 
 def _path(path: str, *capabilities: str) -> str:

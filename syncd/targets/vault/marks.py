@@ -1,0 +1,139 @@
+"""Whose a path is, and what is secret in it: told in the document, or beside it where it has no room for that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from syncd.core.canonical import text
+from syncd.core.documents import REMOVED, Document, Mark, Place, Seal, decode, envelope, is_removed, read_mark
+from syncd.core.errors import FixError, Reason
+from syncd.core.layouts.airflow import AirflowPaths, found_fields
+from syncd.core.layouts.layered import Layered
+
+if TYPE_CHECKING:
+    from syncd.clients.vault.reading import Kept
+
+_OURS = "syncd-"
+_MARK, _SECRETS, _EMPTIED = f"{_OURS}mark", f"{_OURS}secrets", f"{_OURS}emptied"
+
+_LONGEST, _PARTS = 512, 60
+"""Characters of a text in a path's metadata, and how many of them, by Vault's own limits."""
+
+Content = tuple[Mapping[str, Any], "Mapping[str, str] | None"]
+"""What is written as a version, and in the path's metadata; None leaves that as it is."""
+
+
+class Marks(Protocol):
+    """How a path says whose it is. `subject` is how errors name it."""
+
+    @property
+    def beside(self) -> bool:
+        """Is it told in the path's metadata?"""
+
+    def found(self, name: str, subject: str, kept: Kept, seal: Seal) -> tuple[Mark | None, Document | None]:
+        """Whose it is, and what it holds: nothing where it was deleted, destroyed, or is a tombstone.
+
+        Raises FixError where it is of a format that this release can't read.
+        """
+
+    def content(self, subject: str, document: Document | None, mark: Mark, seal: Seal) -> Content:
+        """What is written for a document, or for its removal. Raises FixError where Vault has no room for it."""
+
+
+@dataclass(frozen=True)
+class Inside:
+    """In the envelope of the document."""
+
+    layout: Layered
+    beside = False
+
+    def found(self, name: str, subject: str, kept: Kept, seal: Seal) -> tuple[Mark | None, Document | None]:
+        if kept.data is None:
+            return None, None
+        try:
+            mark, content = decode(kept.data, subject)
+        except FixError as error:
+            if error.reason is Reason.NEWER_DOCUMENT:
+                raise
+            return None, Document({})
+        return mark, None if is_removed(content) else self.layout.found(Place(name), content)
+
+    def content(self, subject: str, document: Document | None, mark: Mark, seal: Seal) -> Content:
+        return envelope(REMOVED if document is None else document.written, mark), None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """In the path's metadata: what Airflow's own backend reads holds nothing of ours. A tombstone tells it itself."""
+
+    layout: AirflowPaths
+    beside = True
+
+    def found(self, name: str, subject: str, kept: Kept, seal: Seal) -> tuple[Mark | None, Document | None]:
+        mark, item = read_mark(_parsed(kept.metadata.get(_MARK))), self.layout.item(Place(name))
+        if kept.data is None:
+            return mark, None
+        if is_removed(kept.data):
+            return _tombstone(kept.data, subject)
+        if _EMPTIED in kept.metadata:  # put there since
+            return None, Document({})
+        if mark is None or item is None:
+            return mark, Document({})
+        return mark, found_fields(item, kept.data, _secrets(kept, seal))
+
+    def content(self, subject: str, document: Document | None, mark: Mark, seal: Seal) -> Content:
+        told = {_MARK: _text(mark._asdict())}
+        if document is None:
+            return envelope(REMOVED, mark), told
+        # Of which content it tells the secrets: where the write isn't done, nobody knows those of what is there.
+        secrets = _text([seal(text(document.content)), sorted(map(list, document.secret))])
+        parts = [secrets[start : start + _LONGEST] for start in range(0, len(secrets), _LONGEST)]
+        if len(parts) > _PARTS:
+            raise FixError(
+                Reason.NOT_HOLDABLE, subject, "has more secret fields than Vault can be told of", "give `extra` fewer"
+            )
+        names = (f"{_SECRETS}-{number}" for number in range(len(parts)))
+        return document.content, {**told, **dict(zip(names, parts, strict=True))}
+
+
+def emptied(mark: Mark, version: int) -> Mapping[str, str]:
+    """The metadata of a path whose content was destroyed at this version: what somebody puts there later is theirs."""
+    return {_MARK: _text(mark._asdict()), _EMPTIED: str(version)}
+
+
+def foreign(metadata: Mapping[str, str]) -> Mapping[str, str]:
+    """The metadata without what is ours."""
+    return {key: value for key, value in metadata.items() if not key.startswith(_OURS)}
+
+
+def _tombstone(data: Mapping[str, Any], subject: str) -> tuple[Mark | None, Document | None]:
+    try:
+        return decode(data, subject)[0], None
+    except FixError as error:
+        if error.reason is Reason.NEWER_DOCUMENT:
+            raise
+        return None, Document({})
+
+
+def _secrets(kept: Kept, seal: Seal) -> object:
+    """Which fields are secret, as it was told of this content; None where nobody knows."""
+    parts: list[str] = []
+    while (part := kept.metadata.get(f"{_SECRETS}-{len(parts)}")) is not None:
+        parts.append(part)
+    told = _parsed("".join(parts))
+    known = isinstance(told, list) and len(told) == 2 and told[0] == seal(text(kept.data))
+    return told[1] if known else None
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _parsed(text: str | None) -> Any:
+    try:
+        return json.loads(text or "null")
+    except (ValueError, RecursionError):
+        return None
