@@ -67,7 +67,7 @@ class Server:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> None:
-        """Where it isn't running; it is ready when this returns."""
+        """Where it isn't running; it is ready when this returns. By a thread that stays: it ends with that."""
         if not self.runs:
             self._process = start(self._command, self._environ, self._log, self._ready)
 

@@ -32,7 +32,7 @@ class Client:
 
         Raises OSError where nobody answers.
         """
-        headers = {"Content-Type": kind, "Accept": "application/json"}
+        headers = {"Content-Type": kind, "Accept": "application/json, */*"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         content = None if body is None else json.dumps(body).encode()
