@@ -6,16 +6,15 @@ Where a server can't be had, its tests are skipped, which the summary says aloud
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from functools import cache
 
 import pytest
 
-from servers import vault
+from servers import known, kubernetes, vault
 from servers.binaries import Missing
-
-SERVERS = {"vault": vault}
-"""By mark."""
+from servers.kubernetes import objects
 
 _MISSING = "needs a server: "
 
@@ -27,9 +26,22 @@ def vault_server() -> Iterator[vault.Vault]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def kubernetes_server() -> Iterator[kubernetes.Kubernetes]:
+    """A Kubernetes, for all tests of a run: each keeps to a namespace of its own, and stops nothing."""
+    with kubernetes.running() as server:
+        yield server
+
+
+@pytest.fixture
+def kubernetes_namespace(kubernetes_server: kubernetes.Kubernetes) -> str:
+    """A namespace of this test's own."""
+    return objects.namespace(kubernetes_server, f"test-{secrets.token_hex(4)}")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for name in SERVERS:
+    for name in known.SERVERS:
         if item.get_closest_marker(name) and (why := _why_not(name)):
             (pytest.fail if os.environ.get("CI") else pytest.skip)(_MISSING + why)
 
@@ -53,7 +65,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _why_not(name: str) -> str:
     """Why there is no such server here; empty where there is one."""
     try:
-        SERVERS[name].find()
+        known.find(name)
     except Missing as missing:
         return str(missing)
     return ""

@@ -10,27 +10,26 @@ import shlex
 import signal
 import sys
 
-from servers import vault
+from servers import known
 from servers.binaries import Missing
 from servers.processes import Failed
-
-SERVERS = {"vault": vault}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser("dev/server", description=__doc__)
-    parser.add_argument("--build", action="store_true", help="only see to it that its binary is there, and print where")
-    parser.add_argument("name", metavar="NAME", choices=SERVERS, help=f"one of: {', '.join(SERVERS)}")
+    parser.add_argument(
+        "--build", action="store_true", help="only see to it that its binaries are there, and print where"
+    )
+    parser.add_argument("name", metavar="NAME", choices=known.SERVERS, help=f"one of: {', '.join(known.SERVERS)}")
     arguments = parser.parse_args()
     # Ended as by an error, so that no folder and no process is left behind.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
-        server = SERVERS[arguments.name]
-        binary = server.build()
+        binaries = known.build(arguments.name)
         if arguments.build:
-            print(binary)
+            print(*binaries, sep="\n")
         else:
-            with server.running() as running:
+            with known.SERVERS[arguments.name].running() as running:
                 for name, value in running.environ.items():
                     print(f"export {name}={shlex.quote(value)}", flush=True)
                 signal.pause()

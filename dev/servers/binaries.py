@@ -1,4 +1,4 @@
-"""A server's binary: from PATH, or built once into the user's cache, out of a Go module that pins all that it needs."""
+"""A server's binary: found, or built once into the user's cache, out of a Go module that pins all that it needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from servers import processes
 
-_BUILD = ("build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
+_BUILD = ("build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags")
 # What a developer has set for their own builds is no part of this one, and no C compiler is.
 _ENVIRON = {"GOFLAGS": "", "GOWORK": "off", "CGO_ENABLED": "0"}
 
@@ -28,7 +28,7 @@ class Missing(Exception):
 
 @dataclass(frozen=True)
 class Binary:
-    """A command, and the Go module that it is built from where there is none on PATH."""
+    """A command, and the Go module that it is built from where there is none to be found."""
 
     title: str
     name: str
@@ -47,25 +47,38 @@ class Binary:
     """A pattern: how it tells it. Its groups are numbers."""
 
     least: tuple[int, ...]
-    """Of what is on PATH, whatever is older isn't used."""
+    """Of what is found, whatever is older isn't used."""
+
+    package: str = "."
+    """What of the module, or of those that it requires, is the command."""
+
+    stamp: str = ""
+    """A variable of Go's that holds the version, where nothing but its own releases' builds sets it."""
+
+    server: str = ""
+    """Which one needs it, where that has a name of its own."""
+
+    folder: str = ""
+    """An environment variable that may name a folder to look into where there is none on PATH."""
 
 
 def find(binary: Binary) -> Path:
     """Where it is. Builds nothing; raises Missing."""
-    found = _on_path(binary) or _in_cache(binary)
+    found = _installed(binary) or _in_cache(binary)
     if found is None:
-        raise Missing(f"{_not_on_path(binary)}, and none is built yet: dev/server --build {binary.name} does")
+        server = binary.server or binary.name
+        raise Missing(f"{_not_installed(binary)}, and none is built yet: dev/server --build {server} does")
     return found
 
 
 def build(binary: Binary) -> Path:
     """Where it is, once it is there: building it tells on stderr how far it is. Raises Missing."""
-    found = _on_path(binary) or _in_cache(binary)
+    found = _installed(binary) or _in_cache(binary)
     if found is not None:
         return found
     go = shutil.which("go")
     if go is None:
-        raise Missing(f"{_not_on_path(binary)}, and no go to build one with")
+        raise Missing(f"{_not_installed(binary)}, and no go to build one with")
     folder = _folder(binary)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder / "lock"):
@@ -74,20 +87,24 @@ def build(binary: Binary) -> Path:
     return folder / binary.name
 
 
-def _on_path(binary: Binary) -> Path | None:
-    found = shutil.which(binary.name)
-    if found is None:
-        return None
+def _installed(binary: Binary) -> Path | None:
+    named = os.environ.get(binary.folder)
+    found = [shutil.which(binary.name), shutil.which(binary.name, path=named) if named else None]
+    return next((Path(one) for one in found if one and _new_enough(binary, one)), None)
+
+
+def _new_enough(binary: Binary, found: str) -> bool:
     try:
         asked = subprocess.run([found, *binary.ask], capture_output=True, text=True, errors="replace", timeout=30)
     except (OSError, subprocess.TimeoutExpired):
-        return None
+        return False
     told = re.search(binary.answer, asked.stdout)
-    return Path(found) if told and tuple(map(int, told.groups())) >= binary.least else None
+    return told is not None and tuple(map(int, told.groups())) >= binary.least
 
 
-def _not_on_path(binary: Binary) -> str:
-    return f"no {binary.name} {'.'.join(map(str, binary.least))} or later on PATH"
+def _not_installed(binary: Binary) -> str:
+    where = f"on PATH or in {binary.folder}" if binary.folder else "on PATH"
+    return f"no {binary.name} {'.'.join(map(str, binary.least))} or later {where}"
 
 
 def _in_cache(binary: Binary) -> Path | None:
@@ -100,6 +117,7 @@ def _folder(binary: Binary) -> Path:
     digest = hashlib.sha256()
     for path in sorted([binary.module / "go.mod", *binary.module.glob("*.go")]):
         digest.update(path.read_bytes())
+    digest.update(binary.stamp.encode())
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     name = f"{binary.name}-{binary.version}-{digest.hexdigest()[:16]}"
     return cache / "airflow-shared-connections" / "servers" / name
@@ -125,7 +143,9 @@ def _build(binary: Binary, go: str, folder: Path) -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
     environ = os.environ | _ENVIRON | {"GOTMPDIR": str(work)}
-    process = processes.launch(["nice", go, *_BUILD, "-o", str(part), "."], environ, log, folder=binary.module)
+    linked = f"-s -w -X {binary.stamp}=v{binary.version}" if binary.stamp else "-s -w"
+    command = ["nice", go, *_BUILD, linked, "-o", str(part), binary.package]
+    process = processes.launch(command, environ, log, folder=binary.module)
     try:
         failed = _watch(process, binary, log)
     finally:

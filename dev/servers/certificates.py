@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from ipaddress import IPv4Address
@@ -10,8 +9,10 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from servers import files
 
 _LASTS = timedelta(days=1)
 _SKEW = timedelta(minutes=5)
@@ -46,7 +47,7 @@ class Authority:
 
     def write(self, path: Path) -> None:
         """Its certificate, for clients."""
-        _write(path, self.certificate.public_bytes(_PEM))
+        files.write(path, self.certificate.public_bytes(_PEM))
 
     def issue(self, certificate: Path, key: Path, lasts: timedelta = _LASTS) -> None:
         """Write a server's new key and its certificate, for 127.0.0.1 and localhost."""
@@ -62,9 +63,17 @@ class Authority:
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .sign(self.key, hashes.SHA256())
         )
-        plain = serialization.NoEncryption()
-        _write(key, own.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, plain))
-        _write(certificate, issued.public_bytes(_PEM))
+        files.write(key, _private(own))
+        files.write(certificate, issued.public_bytes(_PEM))
+
+
+def write_signing_key(path: Path) -> None:
+    """One to sign tokens with, of the kind that clusters have."""
+    files.write(path, _private(rsa.generate_private_key(public_exponent=65537, key_size=2048)))
+
+
+def _private(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 def _builder(
@@ -91,11 +100,3 @@ def _builder(
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _write(path: Path, content: bytes) -> None:
-    """In one step: a server may be reading it."""
-    part = path.with_name(f"{path.name}~")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-    part.rename(path)

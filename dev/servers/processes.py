@@ -42,6 +42,53 @@ class PortTaken(Failed):
     """Somebody else has its port."""
 
 
+class Server:
+    """A command that serves: it can be stopped, and started again as it was. Methods raise Failed.
+
+    `stops_within`: seconds in which it may end by itself; without them it is killed.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        log: Path,
+        ready: Callable[[], bool],
+        *,
+        stops_within: float = 0,
+    ) -> None:
+        self._command, self._environ, self._log, self._ready = command, environ, log, ready
+        self._stops_within = stops_within
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether its process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Where it isn't running; it is ready when this returns. By a thread that stays: it ends with that."""
+        if not self.runs:
+            self._process = start(self._command, self._environ, self._log, self._ready)
+
+    def stop(self) -> None:
+        """Where it is running; it is over when this returns."""
+        if self._process is not None:
+            end(self._process, patience=self._stops_within)
+            self._process = None
+
+    def send(self, number: int) -> None:
+        """A signal."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def wait(self, what: str, ready: Callable[[], bool]) -> None:
+        """Until it is so."""
+        if self._process is None:
+            raise Failed(f"waited for {what}, but it isn't running")
+        wait_until(ready, what, self._process, self._log)
+
+
 def free_port() -> int:
     """One that nobody has right now."""
     with socket.socket() as one:
@@ -86,6 +133,11 @@ def launch(command: Sequence[str], environ: Mapping[str, str], log: Path, *, fol
         )
     finally:
         os.close(output)
+
+
+def environ(home: Path) -> dict[str, str]:
+    """A server's: what a developer has set for their own is no part of it."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home)}
 
 
 def wait_until(ready: Callable[[], bool], what: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -1,10 +1,11 @@
-"""Where a server's binary comes from: PATH, or a build that is made once."""
+"""Where a server's binary comes from: PATH, a folder that a variable names, or a build that is made once."""
 
 from __future__ import annotations
 
 import stat
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from servers import binaries
 GO = """
     #!/bin/sh
     echo run >>{runs}
+    echo "$@" >{runs}.arguments
     while [ "$1" != -o ]; do shift; done
     {then}
     echo built >"$2"
@@ -64,6 +66,36 @@ def test_one_on_path_that_is_too_old_or_another_is_not_used(machine: Path, binar
 
     with pytest.raises(binaries.Missing, match=r"no safe 1\.2 or later on PATH, and no go to build one with"):
         binaries.build(binary)
+
+
+def test_one_in_the_folder_that_a_variable_names_is_used_where_path_has_none(
+    machine: Path, binary: binaries.Binary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    safe = replace(binary, folder="SAFE_ASSETS")
+    monkeypatch.setenv("SAFE_ASSETS", str(machine / "assets"))
+    with pytest.raises(binaries.Missing, match="on PATH or in SAFE_ASSETS"):
+        binaries.find(safe)
+
+    command(machine, "safe", "#!/bin/sh\necho Safe 1.1.9")  # too old
+    (machine / "assets").mkdir()
+    found = command(machine, "../assets/safe", "#!/bin/sh\necho Safe 1.2.0").resolve()
+
+    assert binaries.find(safe) == found
+
+
+def test_one_of_another_module_is_built_with_its_version_in_it(machine: Path, binary: binaries.Binary) -> None:
+    runs = go(machine)
+
+    binaries.build(replace(binary, package="example.org/safe", stamp="example.org/version.version"))
+
+    arguments = Path(f"{runs}.arguments").read_text()
+    assert "-X example.org/version.version=v1.2.3 " in arguments
+    assert arguments.endswith(" example.org/safe\n")
+
+
+def test_one_of_several_says_whom_it_is_built_for(machine: Path, binary: binaries.Binary) -> None:
+    with pytest.raises(binaries.Missing, match="dev/server --build bank"):
+        binaries.find(replace(binary, server="bank"))
 
 
 def test_it_is_built_once_and_found_from_then_on(machine: Path, binary: binaries.Binary) -> None:

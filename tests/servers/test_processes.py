@@ -87,3 +87,21 @@ def test_it_ends_with_its_parent_however_that_ends(tmp_path: Path) -> None:
     while lives(int(ended.stdout)):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_server_starts_again_where_it_was_stopped_or_has_ended_by_itself(tmp_path: Path) -> None:
+    server = processes.Server(["sleep", "1000"], dict(os.environ), tmp_path / "log", lambda: True)
+    with pytest.raises(processes.Failed, match="isn't running"):
+        server.wait("anything", lambda: True)
+
+    server.start()
+    server.start()
+    server.send(signal.SIGKILL)
+    while server.runs:
+        time.sleep(0.01)
+    server.start()
+    assert server.runs
+
+    server.stop()
+    server.stop()
+    assert not server.runs

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
 import ssl
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from servers import processes, vault
+from tests.servers import traces
 
 pytestmark = [pytest.mark.vault, pytest.mark.slow]
 
@@ -30,13 +24,6 @@ with vault.running() as server:
 
 
 @pytest.fixture
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary files go: nobody else's do."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
 def raft(tmp_path: Path) -> Iterator[vault.Raft]:
     """Initialised and unsealed, with KV version 2 at `secret/`."""
     with vault.raft(tmp_path) as server:
@@ -44,19 +31,6 @@ def raft(tmp_path: Path) -> Iterator[vault.Raft]:
         server.unseal()
         assert server.vault.call("POST", "sys/mounts/secret", {"type": "kv", "options": {"version": "2"}}).status == 204
         yield server
-
-
-def listens(address: str) -> bool:
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))) == 0
-
-
-def at_work(folder: Path) -> Iterator[int]:
-    """Processes that were told of this folder."""
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended, or is another user's
-            if str(folder).encode() in (process / "environ").read_bytes():
-                yield int(process.name)
 
 
 def put(server: vault.Vault, path: str, **data: str) -> None:
@@ -77,12 +51,12 @@ def test_one_in_memory_keeps_what_it_is_given_and_asks_who_one_is(vault_server: 
 
 def test_nothing_is_left_of_one_that_has_ended(scratch: Path) -> None:
     with vault.running() as server:
-        assert listens(server.address)
+        assert traces.listens(server.address)
         assert list(scratch.iterdir()) != []
-        assert len(list(at_work(scratch))) == 1
+        assert len(list(traces.at_work(scratch))) == 1
 
-    assert not listens(server.address)
-    assert list(at_work(scratch)) == []
+    assert not traces.listens(server.address)
+    assert list(traces.at_work(scratch)) == []
     assert list(scratch.iterdir()) == []
 
 
@@ -90,29 +64,17 @@ def test_nothing_is_left_after_an_error(scratch: Path) -> None:
     with pytest.raises(ZeroDivisionError), vault.running() as server:
         raise ZeroDivisionError
 
-    assert not listens(server.address)
+    assert not traces.listens(server.address)
     assert list(scratch.iterdir()) == []
 
 
 def test_it_ends_with_whoever_started_it(scratch: Path) -> None:
-    path = os.pathsep.join(filter(None, sys.path))
-    started = subprocess.run(
-        [sys.executable, "-c", STARTED_AND_LEFT],
-        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(scratch)},
-        capture_output=True,
-        text=True,
-    )
-
-    assert started.returncode == -signal.SIGKILL, started.stderr
-    deadline = time.monotonic() + 10
-    while listens(started.stdout.strip()) or any(at_work(scratch)):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    traces.assert_ends_with_its_parent(STARTED_AND_LEFT, scratch)
 
 
 def test_its_root_token_is_no_argument(scratch: Path) -> None:
     with vault.running() as server:
-        arguments = [(Path("/proc") / str(pid) / "cmdline").read_bytes() for pid in at_work(scratch)]
+        arguments = [(Path("/proc") / str(pid) / "cmdline").read_bytes() for pid in traces.at_work(scratch)]
 
     assert b"-dev" in arguments[0]
     assert not any(server.root_token.encode() in one for one in arguments)
@@ -126,7 +88,7 @@ def test_a_port_that_somebody_took_is_asked_for_anew(monkeypatch: pytest.MonkeyP
 
         with vault.running() as server:
             assert ports == []
-            assert listens(server.address)
+            assert traces.listens(server.address)
 
 
 def test_sealed_it_answers_503_until_it_is_unsealed(raft: vault.Raft) -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import signal
 import ssl
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import BaseHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
-from servers import binaries, certificates, processes
+from servers import binaries, calls, certificates, processes
+from servers.calls import PROBE, Answer
 
 BINARY = binaries.Binary(
     title="Vault",
@@ -30,19 +28,9 @@ BINARY = binaries.Binary(
     answer=r"^Vault v(\d+)\.(\d+)",
     least=(1, 15),
 )
-_PROBE = 2
-"""Seconds for an answer, where it will be asked again."""
-
+BINARIES = (BINARY,)
 _STOPS_WITHIN = 20
 """Seconds; where its data is to be kept, it isn't killed before."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What Vault says to a request: its status, and the JSON of its body, None where that is empty."""
-
-    status: int
-    body: Any
 
 
 @dataclass(frozen=True)
@@ -64,31 +52,20 @@ class Vault:
 
         Raises OSError where nobody answers.
         """
-        request = Request(  # noqa: S310  our own address
+        status, content = calls.send(
+            method,
             f"{self.address}/v1/{path}",
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"X-Vault-Token": self.root_token, "Content-Type": "application/json"},
+            None if body is None else json.dumps(body).encode(),
+            {"X-Vault-Token": self.root_token, "Content-Type": "application/json"},
+            ca=self.ca,
+            timeout=timeout,
         )
-        handlers: list[BaseHandler] = [ProxyHandler({})]  # no proxy is between us and this machine
-        if self.ca is not None:
-            handlers.append(HTTPSHandler(context=ssl.create_default_context(cafile=self.ca)))
-        try:
-            with build_opener(*handlers).open(request, timeout=timeout) as answer:
-                return _answer(answer.status, answer.read())
-        except HTTPError as error:
-            with error:
-                return _answer(error.code, error.read())
+        return Answer(status, json.loads(content) if content else None)
 
 
 def find() -> Path:
     """Where its binary is. Builds nothing; raises Missing."""
     return binaries.find(BINARY)
-
-
-def build() -> Path:
-    """The same, but where there is none it is built. Raises Missing."""
-    return binaries.build(BINARY)
 
 
 @contextmanager
@@ -109,7 +86,8 @@ def raft(folder: Path) -> Iterator[Raft]:
 
     Raises Missing, Failed.
     """
-    server = processes.on_free_ports(lambda: Raft(find(), folder))
+    binary = find()
+    server = processes.on_free_ports(lambda: Raft(binary, folder))
     try:
         yield server
     finally:
@@ -123,28 +101,30 @@ class Raft:
     """
 
     def __init__(self, binary: Path, folder: Path) -> None:
-        self._binary, self._folder = binary, folder
+        self._folder = folder
         self._authority = certificates.Authority.make()
-        self._process: subprocess.Popen[bytes] | None = None
         self._unseal_key = ""
         (folder / "data").mkdir(mode=0o700, parents=True, exist_ok=True)
         self._authority.write(folder / "ca.pem")
         self.vault = Vault(f"https://127.0.0.1:{processes.free_port()}", "", folder / "ca.pem")
         self._configure()
+        self._server = processes.Server(
+            [str(binary), "server", f"-config={folder / 'vault.json'}"],
+            processes.environ(folder),
+            folder / "vault.log",
+            self._answers,
+            stops_within=_STOPS_WITHIN,
+        )
         self.renew_certificate()
         self.start()
 
     def start(self) -> None:
         """Where it isn't running: on the same address, with the same data."""
-        if self._process is None:
-            command = [str(self._binary), "server", f"-config={self._folder / 'vault.json'}"]
-            self._process = processes.start(command, _environ(self._folder), self._log, self._answers)
+        self._server.start()
 
     def stop(self) -> None:
         """Where it is running."""
-        if self._process is not None:
-            processes.end(self._process, patience=_STOPS_WITHIN)
-            self._process = None
+        self._server.stop()
 
     def initialise(self) -> None:
         """Once in the life of its data: makes the root token, and the key that unseals it."""
@@ -155,25 +135,21 @@ class Raft:
     def unseal(self) -> None:
         """It serves when this returns."""
         self._done("PUT", "sys/unseal", {"key": self._unseal_key})
-        self._wait("Vault to serve", lambda: self._health() == 200)
+        self._server.wait("Vault to serve", lambda: self._health() == 200)
 
     def seal(self) -> None:
         """It answers 503 to everything when this returns."""
         self._done("PUT", "sys/seal")
-        self._wait("Vault to be sealed", lambda: self._health() == 503)
+        self._server.wait("Vault to be sealed", lambda: self._health() == 503)
 
     def renew_certificate(self) -> None:
         """Another certificate of the same authority; where it runs, it serves that one when this returns."""
         certificate = self._folder / "server.pem"
         self._authority.issue(certificate, self._folder / "server-key.pem")
-        if self._process is not None:
-            self._process.send_signal(signal.SIGHUP)
+        if self._server.runs:
+            self._server.send(signal.SIGHUP)
             renewed = ssl.PEM_cert_to_DER_cert(certificate.read_text())
-            self._wait("the new certificate", lambda: ssl.PEM_cert_to_DER_cert(self._served()) == renewed)
-
-    @property
-    def _log(self) -> Path:
-        return self._folder / "vault.log"
+            self._server.wait("the new certificate", lambda: ssl.PEM_cert_to_DER_cert(self._served()) == renewed)
 
     @property
     def _port(self) -> int:
@@ -200,10 +176,10 @@ class Raft:
         return self._health() in (200, 501, 503)
 
     def _health(self) -> int:
-        return self.vault.call("GET", "sys/health", timeout=_PROBE).status
+        return self.vault.call("GET", "sys/health", timeout=PROBE).status
 
     def _served(self) -> str:
-        return ssl.get_server_certificate(("127.0.0.1", self._port), timeout=_PROBE)
+        return ssl.get_server_certificate(("127.0.0.1", self._port), timeout=PROBE)
 
     def _done(self, method: str, path: str, body: Any = None) -> Any:
         answer = self.vault.call(method, path, body)
@@ -211,30 +187,16 @@ class Raft:
             raise processes.Failed(f"Vault answers {answer.status} to {method} {path}: {answer.body}")
         return answer.body
 
-    def _wait(self, what: str, ready: Callable[[], bool]) -> None:
-        if self._process is None:
-            raise processes.Failed(f"waited for {what}, but it isn't running")
-        processes.wait_until(ready, what, self._process, self._log)
-
 
 def _in_memory(binary: Path, folder: Path) -> tuple[subprocess.Popen[bytes], Vault]:
     port, token = processes.free_port(), secrets.token_urlsafe(32)
     server = Vault(f"http://127.0.0.1:{port}", token)
     command = [str(binary), "server", "-dev", "-dev-no-store-token", f"-dev-listen-address=127.0.0.1:{port}"]
-    environ = _environ(folder) | {"VAULT_DEV_ROOT_TOKEN_ID": token}  # arguments are for everybody to see
+    environ = processes.environ(folder) | {"VAULT_DEV_ROOT_TOKEN_ID": token}  # arguments are for everybody to see
     # No other Vault knows this token; and KV may still be turning into version 2 when the server answers.
     return processes.start(
         command,
         environ,
         folder / "vault.log",
-        lambda: server.call("GET", "secret/config", timeout=_PROBE).status == 200,
+        lambda: server.call("GET", "secret/config", timeout=PROBE).status == 200,
     ), server
-
-
-def _environ(folder: Path) -> dict[str, str]:
-    """What a developer has set for their own Vault is no part of it."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder)}
-
-
-def _answer(status: int, content: bytes) -> Answer:
-    return Answer(status, json.loads(content) if content else None)
