@@ -107,10 +107,12 @@ class SplitTarget:
 
 @dataclass
 class World:
-    """A workspace, its target, and every effective connection that a deployment ever had by any revision."""
+    """A workspace, its target (in memory unless one is given), and every effective connection that a deployment ever
+    had by any revision, with the number of writes before it."""
 
     random: Random
     writes_policies: bool
+    target: Any = None
     workspace: Workspace = field(
         default_factory=lambda: Workspace(
             "analytics", ENVIRONMENTS, {name: Deployment(name, "prod", ("files",)) for name in DEPLOYMENTS}, {}, 1
@@ -121,8 +123,8 @@ class World:
 
     def __post_init__(self) -> None:
         self.layout = Split("analytics", self.writes_policies)
-        self.target = SplitTarget(self.layout, self.random)
-        self.record = MemoryRecord(self.layout, stood=Standing("memory", 10_000))
+        self.target = self.target or SplitTarget(self.layout, self.random)
+        self.record = MemoryRecord(self.layout, stood=Standing(self.target.where, 10_000))
         self._note()
 
     def change(self) -> str:
@@ -202,7 +204,8 @@ class World:
 
     def sync(self, failing: float = 0.0, items: frozenset[Item] | None = None) -> tuple[Outcome, ...]:
         """A pass over these items, or all, whose writes fail with this probability."""
-        self.target.failing = failing
+        if isinstance(self.target, SplitTarget):
+            self.target.failing = failing
         mark = MARK._replace(revision=self.workspace.revision)
         return carry_out(
             self.prepared(items), self.target, self.record, mark=mark, seal=seal, now="2026-01-01T00:00:00Z"
@@ -239,7 +242,8 @@ class World:
         resolution = self._resolved()
         for item in ITEMS:
             one = resolution.resolved.get(item)
-            self.had.append((len(self.target.states), item, None if one is None else shown(one.effective.fields)))
+            moment = len(self.target.states) if isinstance(self.target, SplitTarget) else 0
+            self.had.append((moment, item, None if one is None else shown(one.effective.fields)))
 
 
 def granted(state: State, deployment: str) -> set[Place]:

@@ -19,6 +19,7 @@ from syncd.clients.vault.transport import Server
 from syncd.clients.vault.writing import Vault
 from syncd.core.layouts.airflow import AirflowFiles, AirflowPaths
 from syncd.core.layouts.layered import Layered
+from syncd.core.layouts.split import Split
 from syncd.core.ports import Target
 from syncd.targets.directory import DirectoryTarget
 from syncd.targets.vault.target import VaultTarget
@@ -176,17 +177,21 @@ _POLICY = """
 path "{mount}/data/*" {{ capabilities = ["create", "read", "update"] }}
 path "{mount}/metadata/*" {{ capabilities = ["create", "update", "list"] }}
 path "{mount}/destroy/*" {{ capabilities = ["update"] }}
+path "sys/policies/acl/airflow_files_*" {{ capabilities = ["create", "read", "update", "delete"] }}
 """
 
 
 def vault(layout: Layered | AirflowPaths, server: servers.Vault) -> VaultTrial:
-    """On a mount that is new."""
+    """On a mount that is new, with no policies of another one."""
     mount = f"trial-{os.getpid()}-{next(_mounts)}"
     assert server.call("POST", f"sys/mounts/{mount}", {"type": "kv", "options": {"version": "2"}}).status == 204
     for _ in range(1000):
         # KV may still be turning into version 2.
         if server.call("GET", f"{mount}/config").status == 200:
             break
+    for name in server.call("LIST", "sys/policies/acl").body["data"]["keys"]:
+        if name.startswith("airflow_files_"):
+            server.call("DELETE", f"sys/policies/acl/{name}")
     policy = {"policy": _POLICY.format(mount=mount)}
     assert server.call("PUT", f"sys/policies/acl/{mount}", policy).status == 204
     answer = server.call("POST", "auth/token/create-orphan", {"policies": [mount]})
@@ -204,6 +209,7 @@ TRIALS: Mapping[str, Callable[[Path], Trial]] = {
 VAULT_TRIALS: Mapping[str, Callable[[servers.Vault], Trial]] = {
     "vault, layered": lambda server: vault(Layered("analytics"), server),
     "vault, airflow": lambda server: vault(AirflowPaths("analytics"), server),
+    "vault, split": lambda server: vault(Split("analytics"), server),
 }
 """The same, each in a mount of its own."""
 
