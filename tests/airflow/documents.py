@@ -91,10 +91,14 @@ class Synced:
         mark = Mark("registry", self.workspace.name, target.name, self.workspace.revision)
         observed = target.observe(None, _seal)
         goal = target.layout.documents(fill(resolve(self.workspace, Scope(target.name)), {}), observed, _seal)
-        plan = compare(goal, observed, mark=mark, seal=_seal, hold={})
-        for answer in target.write(writes(plan, goal, observed), mark, _seal).values():
-            assert answer is None or isinstance(answer, Stamp), answer
-        return self
+        while True:
+            desired = target.layout.step(goal, observed, _seal, {})
+            batch = writes(compare(desired, observed, mark=mark, seal=_seal, hold={}), desired, observed)
+            if not batch:
+                return self
+            for answer in target.write(batch, mark, _seal).values():
+                assert answer is None or isinstance(answer, Stamp), answer
+            observed = target.observe(None, _seal)
 
     def put(self, definition: Definition) -> None:
         """Change or add a definition, and sync."""

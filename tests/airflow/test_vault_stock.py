@@ -44,7 +44,7 @@ DEFINITIONS: list[Definition] = [
 @pytest.fixture
 def vaulted(vault_server: vault.Vault) -> Vaulted:
     workspace = replace(sample(), definitions={definition.key: definition for definition in DEFINITIONS})
-    return Vaulted(vault_server, workspace, f"s{next(_numbers)}", airflow=True).sync()
+    return Vaulted(vault_server, workspace, f"s{next(_numbers)}", layout="airflow").sync()
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +18,31 @@ from syncd.clients.vault.transport import Server
 from syncd.clients.vault.writing import Vault
 from syncd.core.layouts.airflow import AirflowPaths
 from syncd.core.layouts.layered import Layered
+from syncd.core.layouts.split import Split
 from syncd.core.model import Workspace
 from syncd.targets.vault.grants import Extent, Grant, grants
 from syncd.targets.vault.target import VaultTarget
 from tests.airflow.documents import Synced
 
 MOUNT = "secret"
+LAYOUTS: Mapping[str, Callable[[str], Layered | AirflowPaths]] = {
+    Layered.name: Layered,
+    AirflowPaths.name: AirflowPaths,
+    Split.name: partial(Split, writes_policies=True),
+}
 
 
 class Vaulted(Synced):
     """Documents in a Vault, below a prefix of this test's own. What syncd logs in with is root's."""
 
     def __init__(
-        self, server: vault.Vault, workspace: Workspace, prefix: str, *, airflow: bool = False, mount: str = MOUNT
+        self, server: vault.Vault, workspace: Workspace, prefix: str, layout: str = Layered.name, mount: str = MOUNT
     ) -> None:
         self.server, self.mount = server, mount
         ca = "" if server.ca is None else str(server.ca)
         client = Vault(Server(server.address, ca=ca), Login("token", Credential(server.root_token)), mount)
-        layout = AirflowPaths(prefix) if airflow else Layered(prefix)
-        super().__init__(VaultTarget("files", layout, client), workspace, prefix)
-        self._layout = layout.name
+        super().__init__(VaultTarget("files", LAYOUTS[layout](prefix), client), workspace, prefix)
+        self._layout = layout
 
     def path(self, name: str, deployment: str = "etl-dev") -> str:
         """The path of a document below the mount: `nameplate`, or `connections/warehouse`."""
@@ -52,14 +58,15 @@ class Vaulted(Synced):
 
     def grants(self) -> Mapping[str, Grant]:
         """By deployment: what `syncd policies` prints, granted."""
-        found = grants(Extent("vault", self.mount, self.prefix, self._layout), self.workspace.deployments, "approle")
+        of = Extent("files", self.mount, self.prefix, self._layout, writes_policies=True)
+        found = grants(of, self.workspace.deployments, "approle")
         for grant in found:
             done(self.server, "PUT", f"sys/policies/acl/{grant.name}", {"policy": grant.rules})
         return dict(zip(sorted(self.workspace.deployments), found, strict=False))
 
     def token(self, deployment: str = "etl-dev", **more: Any) -> str:
         """A token that may do what its deployment may, and nothing else."""
-        policies = [self.grants()[deployment].name]
+        policies = self.grants()[deployment].role.rpartition("token_policies=")[2].split(",")
         made = done(self.server, "POST", "auth/token/create", {"policies": policies, "no_default_policy": True, **more})
         return str(made["auth"]["client_token"])
 

@@ -16,7 +16,7 @@ from servers import vault as servers
 from syncd.clients.vault.login import Credential, Login
 from syncd.clients.vault.transport import Server
 from syncd.core.documents import Place
-from syncd.core.errors import Reason, SyncError
+from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.layouts.layered import SHARED, Layered
 from syncd.core.layouts.lookup import Address, Get, lookup, read
 from syncd.core.layouts.split import Split
@@ -226,7 +226,7 @@ def test_a_policy_that_somebody_changed_is_repaired(vault_server: servers.Vault)
     assert PART in trial.done("GET", path)["data"]["policy"]
 
 
-def test_where_syncd_may_not_look_at_policies_links_are_complete_and_it_says_so(vault_server: servers.Vault) -> None:
+def test_where_syncd_may_not_list_policies_it_says_so_and_changes_nothing(vault_server: servers.Vault) -> None:
     one, trial = world(vault_server, writes_policies=PRINTED)
     one.define(ONE, d1={}, d2={})
     one.sync()
@@ -239,12 +239,26 @@ def test_where_syncd_may_not_look_at_policies_links_are_complete_and_it_says_so(
     body = {"policies": [f"{trial.mount}-blind"]}
     token = trial.done("POST", "auth/token/create-orphan", body)["auth"]["client_token"]
     one.target = replace(trial.target, vault=source_of_writes(trial, token))
-    errors = failed(one)
-    assert {error.reason for error in errors} == {Reason.ACCESS_DENIED}
-    assert {error.subject for error in errors} == {
-        f"policy airflow_files_analytics_{name}_shared" for name in DEPLOYMENTS
-    }
-    assert SHARED not in content(trial, LINK.format("d1"))
+    before = trial.held()
+    with pytest.raises(FixError, match="the list of policies") as caught:
+        one.sync()
+    assert caught.value.reason is Reason.ACCESS_DENIED
+    assert trial.held() == before
+
+
+def test_a_policy_that_could_not_be_read_keeps_links_complete_and_says_so(vault_server: servers.Vault) -> None:
+    one, trial = world(vault_server, writes_policies=PRINTED)
+    one.define(ONE, d1={}, d2={})
+    one.sync()
+    granted(one, trial)
+    policy = "sys/policies/acl/airflow_files_analytics_d2_shared"
+    own = trial.done("GET", f"sys/policies/acl/{trial.mount}")["data"]["policy"]
+    trial.done(
+        "PUT", f"sys/policies/acl/{trial.mount}", {"policy": f'{own} path "{policy}" {{ capabilities = ["deny"] }}'}
+    )
+    (error,) = failed(one)
+    assert (error.reason, error.subject) == (Reason.ACCESS_DENIED, "policy airflow_files_analytics_d2_shared")
+    assert [SHARED in content(trial, LINK.format(name)) for name in DEPLOYMENTS] == [False, False]
 
 
 def test_what_lay_there_as_layered_becomes_split_and_back_without_a_moment_of_nothing(

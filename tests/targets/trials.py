@@ -177,6 +177,7 @@ _POLICY = """
 path "{mount}/data/*" {{ capabilities = ["create", "read", "update"] }}
 path "{mount}/metadata/*" {{ capabilities = ["create", "update", "list"] }}
 path "{mount}/destroy/*" {{ capabilities = ["update"] }}
+path "sys/policies/acl" {{ capabilities = ["list"] }}
 path "sys/policies/acl/airflow_files_*" {{ capabilities = ["create", "read", "update", "delete"] }}
 """
 

@@ -51,6 +51,16 @@ class Vault(Reader):
         answer = self._kv.destroy_secret_versions(path, [version], mount_point=self.mount)
         _require_done(answer, self.subject(path))
 
+    def policies(self) -> tuple[str, ...]:
+        """The names of all policies."""
+        answer = self._policies.list_acl_policies()
+        keys = inner(answer, "data", "keys")
+        if answer.status != 200:
+            raise failure(answer, "the list of policies")
+        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+            raise garbled(answer.status, "the list of policies")
+        return tuple(keys)
+
     def policy(self, name: str) -> str | None:
         """The text of a policy; None where there is none."""
         answer = self._policies.read_acl_policy(name)

@@ -121,7 +121,7 @@ class Split(Layered):
         if there.observed.views.get(part) == wanted:
             return True
         concerned = {*there.users.get(part, ()), *(self.link(name, part) for name in there.readers.get(part, ()))}
-        if any(place not in goal for place in concerned):  # nobody knows what it comes to
+        if there.is_blind(part) or any(place not in goal for place in concerned):  # nobody knows what it comes to
             return False
         entitled = {item.deployment for item in items}
         return self.writes_policies or entitled.issuperset(there.readers.get(part, ()))

@@ -94,7 +94,7 @@ class _Step:
 
     def _may_be_written(self, part: Place) -> bool:
         """Do all that can read it get it by the goal, and will no link that names it change once it is written?"""
-        if self.there.is_blind(part) or not all(map(self.settled, self.there.users.get(part, ()))):
+        if not all(map(self.settled, self.there.users.get(part, ()))):
             return False
         policies = (self.layout.policy(name) for name in self.there.readers.get(part, ()))
         return all(policy not in self.goal or part in parts_of(self.goal[policy]) for policy in policies)

@@ -98,6 +98,7 @@ def _writer(of: Extent) -> Grant:
         if of.layout == AirflowPaths.name:
             found += _path(f"{of.mount}/destroy/{below}/*", "update")
     if of.layout == Split.name:
+        found += _path("sys/policies/acl", "list")
         changes = ("create", "update", "delete") if of.writes_policies else ()
         found += _path(f"sys/policies/acl/airflow_{of.target}_{of.prefix}_*", "read", *changes)
     for mount, _, path in (one.partition("/") for one in of.references):

@@ -46,6 +46,12 @@ class Policies:
         """How errors name a policy."""
         return f"policy {self._name(name)}"
 
+    def deployments(self) -> list[str]:
+        """Those that have one, whether or not anything else of theirs is there. Raises SyncError."""
+        start, _, end = policy_name(self.target, self.prefix, "*").partition("*")
+        names = (name for name in self.vault.policies() if name.startswith(start) and name.endswith(end))
+        return [name[len(start) : -len(end)] for name in names]
+
     def read(self, name: str, seal: Seal) -> tuple[Stamp, Document | None] | None:
         """Whose it is and what it grants; None where there is none. Raises SyncError."""
         text = self.vault.policy(self._name(name))

@@ -110,7 +110,7 @@ class VaultTarget:
         if isinstance(self.layout, Split):
             tops = [f"{self.layout.prefix}/environments/{name}" for name in self._folders("environments")]
             found += [name for name in self._below(tops, pool) if self.layout.shared_item(Place(name)) is not None]
-            found += [self.layout.policy(name).object for name in deployments]
+            found += [self.layout.policy(name).object for name in self._policies.deployments()]
         return found
 
     def _folders(self, name: str) -> list[str]:
