@@ -13,8 +13,9 @@ from hypothesis import given
 from syncd.core import ids
 from syncd.core.documents import NAMEPLATE, REMOVED, Document, Place, encode
 from syncd.core.errors import FixError, Reason, WaitError
-from syncd.core.layouts.layered import Layered, nameplate_document
+from syncd.core.layouts.layered import Layered
 from syncd.core.layouts.lookup import Address, Found, Nameplate, count, lookup, nameplate, read
+from syncd.core.layouts.plates import nameplate_document
 from syncd.core.merge import LAYERS, Layer
 from syncd.core.model import KINDS, Definition, Deployment, Item, Key, Scope, Workspace
 from tests import strategies as some

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from syncd.core import ids
-from syncd.core.documents import NAMEPLATE, SEALED, Document, Documents, Observed, Place, Seal, View
+from syncd.core.documents import NAMEPLATE, Document, Documents, Observed, Place, Seal
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.layouts import removals, wanted
+from syncd.core.layouts.plates import awaiting, found_nameplate, nameplates
 from syncd.core.model import KINDS, Item, Path
 from syncd.core.secrets import secret_paths
 
@@ -70,6 +70,9 @@ class Layered:
         """Where a deployment's nameplate lies."""
         return Place(f"{folder(self.prefix, deployment)}/{NAMEPLATE}")
 
+    def nameplates(self, deployment: str) -> tuple[Place, ...]:
+        return (self.nameplate(deployment),)
+
     def places(self, item: Item) -> frozenset[Place]:
         return frozenset({self.home(item), self.nameplate(item.deployment)})
 
@@ -79,54 +82,10 @@ class Layered:
 
     def documents(self, resolution: Resolution, observed: Observed, seal: Seal) -> Documents:
         goal = {**wanted(self, resolution, layered_document), **removals(self, resolution, observed)}
-        moved = {
-            self.deployment(place)
-            for place, document in goal.items()
-            if (document is None) == (place in observed.views) and place.object not in observed.unread
-        }
-        for deployment, items in resolution.linked.items():
-            place = self.nameplate(deployment)
-            since = (
-                resolution.revision
-                if deployment in moved
-                else _revision(observed.views.get(place), resolution.revision)
-            )
-            awaits = self._awaited(resolution, deployment, observed)
-            goal[place] = nameplate_document(resolution.workspace, deployment, len(items), since, awaits)
-        return goal
-
-    def _awaited(self, resolution: Resolution, deployment: str, observed: Observed) -> list[str]:
-        """Of the linked items, those that can't be had now, or couldn't be written, and never could: a miss of theirs
-        doesn't mean "not linked"."""
-        start = len(folder(self.prefix, deployment)) + 1
-        told = _awaits(observed.views.get(self.nameplate(deployment)))
-        found = []
-        for item in resolution.linked[deployment]:
-            place = self.home(item)
-            missing = place not in observed.views and observed.unread_at(place.object) is None
-            if missing and (item in resolution.blocked or place.object[start:] in told):
-                found.append(place.object[start:])
-        return sorted(found)
+        return {**goal, **nameplates(self, resolution, goal, observed)}
 
     def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:
-        """A plate awaits what is missing, and no more what was written."""
-        late: dict[str, set[str]] = {}
-        for place in missing:
-            deployment = self.deployment(place)
-            if self.item(place) is not None:
-                late.setdefault(deployment, set()).add(place.object[len(folder(self.prefix, deployment)) + 1 :])
-        told: dict[Place, Document | None] = {}
-        for place, document in goal.items():
-            deployment = self.deployment(place)
-            if document is None or place != self.nameplate(deployment):
-                continue
-            top = folder(self.prefix, deployment)
-            before = document.content.get("awaits", ())
-            awaits = {name for name in before if goal.get(Place(f"{top}/{name}")) is None} | late.get(deployment, set())
-            if awaits != set(before):
-                content = {name: value for name, value in document.content.items() if name != "awaits"}
-                told[place] = Document({**content, "awaits": sorted(awaits)} if awaits else content)
-        return told
+        return awaiting(self, goal, missing)
 
     def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Collection[Place]) -> Documents:
         return goal
@@ -172,42 +131,12 @@ def _layers_document(layers: Sequence[Layer], secret: frozenset[Path]) -> Docume
     )
 
 
-def nameplate_document(
-    workspace: str, deployment: str, count: int, revision: int, awaits: Sequence[str] = ()
-) -> Document:
-    """What tells a reader that it looks at the right place, and so that a miss means "not linked".
-
-    `awaits` are the documents below the deployment that are linked, and couldn't be written yet.
-    """
-    content = {"workspace": workspace, "deployment": deployment, "count": count, "revision": revision}
-    return Document({**content, "awaits": awaits} if awaits else content)
-
-
-def _revision(nameplate: View | None, otherwise: int) -> int:
-    written = (nameplate or {}).get(("revision",), "")
-    return int(written) if written.isdecimal() else otherwise
-
-
-def _awaits(nameplate: View | None) -> Collection[str]:
-    shown = (nameplate or {}).get(("awaits",), "")
-    written: Any = json.loads(shown) if shown and not shown.startswith(SEALED) else None
-    return frozenset(written) if is_awaits(written) else ()
-
-
-def is_awaits(value: object) -> bool:
-    """Is it a nameplate's list of what is linked, and couldn't be written yet?"""
-    return isinstance(value, list) and all(isinstance(name, str) for name in value)
-
-
 def written_document(item: Item | None, content: Mapping[str, Any]) -> Document:
     """A document as it was found. It may have been edited: the rule of what is secret is applied to what it says of
     its secrets, and what isn't as we write it is a secret altogether."""
     layers, secrets = content.get("layers"), content.get("secrets")
     if item is None:
-        known = {name for name in _NAMEPLATE if isinstance(content.get(name), (str, int))}
-        if is_awaits(content.get("awaits")):
-            known.add("awaits")
-        return Document(content, _all_but(known, content))
+        return found_nameplate(content)
     if not isinstance(layers, Mapping) or not all(isinstance(fields, Mapping) for fields in layers.values()):
         return Document(content, _all_but((), content))
     if not isinstance(secrets, list) or not all(isinstance(path, list) for path in secrets):
@@ -221,9 +150,6 @@ def written_document(item: Item | None, content: Mapping[str, Any]) -> Document:
             for path in secret_paths(item.kind, item.id, fields, told).union(told)
         ),
     )
-
-
-_NAMEPLATE = ("workspace", "deployment", "count", "revision")
 
 
 def _all_but(known: Collection[str], content: Mapping[str, Any]) -> frozenset[Path]:
