@@ -114,7 +114,7 @@ def carry_out(
         record.replace(target.name, observed)
     while True:
         desired = target.layout.step(prepared.goal, observed, seal, writer.hold)
-        at_once = desired is prepared.goal
+        at_once = desired is prepared.goal and not writer.done
         plan = prepared.plan if at_once else compare(desired, observed, mark=mark, seal=seal, hold=writer.hold)
         batch = writes(plan, desired, observed)
         if not writer.done:
@@ -127,7 +127,8 @@ def carry_out(
     if not at_once:
         writer.hold |= _unfinished(compare(prepared.goal, observed, mark=mark, seal=seal, hold=writer.hold))
     writer.hold |= _resting_on(prepared.goal, writer.hold)
-    plates = target.layout.awaiting(prepared.goal, _missing(prepared.goal, observed, writer.hold))
+    awaiting = target.layout.awaiting(prepared.goal, _missing(prepared.goal, observed, writer.hold))
+    plates = {place: document for place, document in awaiting.items() if place not in writer.hold}
     seen = _reached(target, plates, seal) if plates else None
     if seen is not None:
         plan = compare(plates, seen, mark=mark, seal=seal, hold={})

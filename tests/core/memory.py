@@ -13,7 +13,8 @@ from syncd.core.documents import Document, Documents, Mark, Observed, Place, Sta
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.layouts import Layout
 from syncd.core.layouts.airflow import AirflowFiles, AirflowPaths, file_value, found_document, found_fields
-from syncd.core.layouts.layered import Layered, written_document
+from syncd.core.layouts.kubernetes import Bundled, Labelled
+from syncd.core.layouts.layered import Layered
 from syncd.core.model import Scope, Workspace
 from syncd.core.plan import Plan, Write, compare, writes
 from syncd.core.ports import Target
@@ -22,8 +23,14 @@ from tests.strategies import values
 
 MARK = Mark("registry-1", "analytics", "files", 1)
 FOREIGN = Mark("registry-2", "analytics", "files", 1)
-LAYOUTS: tuple[Layout, ...] = (Layered("analytics"), AirflowFiles("analytics"), AirflowPaths("analytics"))
-NAMES = ("layered", "airflow files", "airflow paths")
+LAYOUTS: tuple[Layout, ...] = (
+    Layered("analytics"),
+    AirflowFiles("analytics"),
+    AirflowPaths("analytics"),
+    Bundled("analytics"),
+    Labelled("analytics"),
+)
+NAMES = ("layered", "airflow files", "airflow paths", "bundled", "labelled")
 EVERYTHING = Scope("files")
 
 
@@ -90,12 +97,12 @@ class MemoryTarget:
     def document(self, place: Place) -> Document:
         """What lies at a place, decoded."""
         held = self.objects[place.object]
-        if isinstance(self.layout, Layered):
+        if isinstance(self.layout, (Layered, Bundled)):
             mark, content = decode(json.loads(held.texts[place.key]), place.object)
-            assert mark == held.mark
-            return written_document(self.layout.item(place), content)
+            assert mark == (held.mark if isinstance(self.layout, Layered) else None)
+            return self.layout.found(place, content)
         value = json.loads(held.texts[place.key])
-        if isinstance(self.layout, AirflowPaths):
+        if isinstance(self.layout, (AirflowPaths, Labelled)):
             item = self.layout.item(place)
             assert item is not None
             return found_fields(item, value, held.secrets[place.key])
@@ -133,9 +140,10 @@ class MemoryTarget:
         return self.objects[write.object].stamp
 
     def _encoded(self, place: Place, document: Document, mark: Mark) -> str:
-        if isinstance(self.layout, Layered):
-            return encode(document, mark)
-        return json.dumps(file_value(place, document) if place.key else document.content)
+        if isinstance(self.layout, (Layered, Bundled)):
+            return encode(document, mark if isinstance(self.layout, Layered) else None)
+        in_file = isinstance(self.layout, AirflowFiles) and place.key
+        return json.dumps(file_value(place, document) if in_file else document.content)
 
 
 _KEPT_BY_THE_PROTOCOL: type[Target] = MemoryTarget
