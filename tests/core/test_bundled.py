@@ -146,3 +146,18 @@ def test_a_key_stays_where_it_is_whatever_else_there_is(key: str, secrets: int) 
 def test_documents_are_spread_evenly() -> None:
     counts = [sum(slot(f"connections.c{n}", 4) == number for n in range(1000)) for number in range(4)]
     assert min(counts) > 200
+
+
+def test_a_move_that_cannot_end_keeps_no_change_from_readers() -> None:
+    team = Team(Random(1))  # noqa: S311  no secret comes from it
+    fine = {
+        id_: Definition(Key("connection", id_), {"conn_type": "http", "host": "1"}, links={"etl": {}}) for id_ in IDS
+    }
+    team.workspace = replace(team.workspace, definitions={one.key: one for one in fine.values()}, revision=2)
+    assert team.sync(0) == []
+    team.target.spread(3)
+    changed = {id_: replace(one, fields={"conn_type": "http", "host": "2"}) for id_, one in fine.items()}
+    changed["mail"] = replace(fine["mail"], fields={"conn_type": "http", "host": BROKEN})
+    team.workspace = replace(team.workspace, definitions={one.key: one for one in changed.values()}, revision=3)
+    team.sync(0)
+    assert [found(team.target.states[-1], item) for item in ITEMS] == ["2", "2", "2", "1"]
