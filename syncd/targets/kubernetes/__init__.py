@@ -1,0 +1,96 @@
+"""Kubernetes: documents in the Secrets of one namespace, each written against the resource version that was seen.
+
+    target.py   KubernetesTarget: what lies there, and writes side by side
+    forms.py    what a Secret holds: many documents by key, or one that Airflow's own backend finds by its label
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from syncd.clients.kubernetes.credentials import Account, Credentials
+from syncd.clients.kubernetes.kubeconfig import Kubeconfig
+from syncd.clients.kubernetes.writing import Kubernetes
+from syncd.core.addresses import is_address
+from syncd.core.layouts.kubernetes import SECRETS, Bundled, Labelled
+from syncd.targets.kubernetes.target import KubernetesTarget
+from syncd.targets.settings import TargetSettings
+
+LAYOUTS = (Bundled.name, Labelled.name)
+"""The layouts that a namespace holds."""
+
+
+def _address(url: str) -> str:
+    if url and not is_address(url):
+        raise PydanticCustomError("address", "is no address of an API server: https://host:6443, with nothing secret in it")
+    return url
+
+
+class Settings(TargetSettings):
+    """type = "kubernetes". In a pod, its own service account is used; elsewhere a kubeconfig, or a token and an address."""
+
+    layout: str = Bundled.name
+    namespace: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
+    """Where the Secrets lie: who may read Secrets in it may read all of them."""
+
+    secrets: int = Field(default=SECRETS, ge=1, le=64)
+    """In `layered`: over how many Secrets a deployment's documents are spread. A Secret holds 1 MiB at most."""
+
+    kubeconfig: str = ""
+    """Where both this and `context` are empty, the pod's own service account is used, or `url` and `token_path`."""
+
+    context: str = ""
+    url: Annotated[str, AfterValidator(_address)] = ""
+    ca: str = ""
+    token_path: str = ""
+    timeout: float = Field(default=30, gt=0, le=3600)
+    """Seconds for one request, in all."""
+
+    @model_validator(mode="after")
+    def _only_layered_is_spread(self) -> Settings:
+        if "secrets" in self.model_fields_set and self.layout != Bundled.name:
+            raise PydanticCustomError("secrets", f'secrets is for layout "{Bundled.name}"')
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Settings:
+        if (self.kubeconfig or self.context) and (self.url or self.ca or self.token_path):
+            raise PydanticCustomError("login", "kubeconfig and context are one way in; url, ca and token_path another")
+        return self
+
+    def credentials(self, home: Path) -> tuple[Path, ...]:
+        return tuple(home / path for path in (self.kubeconfig, self.token_path) if path)
+
+    @property
+    def server(self) -> str:
+        """Which API server, as far as the settings say."""
+        named = self.url.rstrip("/") or ", ".join(filter(None, (self.kubeconfig, self.context)))
+        return named or "the pod's own cluster"
+
+
+def opened(name: str, settings: Settings, prefix: str, home: Path, environ: Mapping[str, str]) -> KubernetesTarget:
+    """The target that these settings describe."""
+    layout = Labelled(prefix) if settings.layout == Labelled.name else Bundled(prefix, settings.secrets)
+    client = Kubernetes(_credentials(settings, home, environ), timeout=settings.timeout, patience=settings.timeout)
+    return KubernetesTarget(name, layout, client, settings.namespace, settings.server)
+
+
+def extent(settings: Settings, prefix: str, home: Path) -> str:
+    """Where all that it writes lies: two targets whose extents are the same, or one in the other, overlap.
+
+    A label knows neither workspace nor deployment: in `airflow` a target has its namespace for itself.
+    """
+    namespace = f"{settings.server}/{settings.namespace}"
+    return namespace if settings.layout == Labelled.name else f"{namespace}/{prefix}"
+
+
+def _credentials(settings: Settings, home: Path, environ: Mapping[str, str]) -> Credentials:
+    if settings.kubeconfig or settings.context:
+        return Kubeconfig(str(home / settings.kubeconfig) if settings.kubeconfig else "", settings.context)
+    ca, token_path = (str(home / path) if path else "" for path in (settings.ca, settings.token_path))
+    return Account(settings.url, ca, token_path, environ)

@@ -1,0 +1,140 @@
+"""What a Secret holds: many documents by key, or one that Airflow's own backend finds by its label."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from syncd.clients.kubernetes.secret import Secret
+from syncd.core.airflow_form import FORMS
+from syncd.core.canonical import text
+from syncd.core.documents import Document, Mark, Place, Seal, decode, encode, read_mark
+from syncd.core.errors import FixError, Reason
+from syncd.core.layouts.airflow import found_fields
+from syncd.core.layouts.kubernetes import Bundled, Labelled
+from syncd.core.plan import Write
+
+_MARK, _SECRETS = "syncd/mark", "syncd/secrets"
+"""Annotations: whose it is; and in `airflow`, which fields are secret."""
+
+_VALUE = "value"
+"""The key that KubernetesSecretsBackend reads."""
+
+_LABELS = {"connection": "airflow.apache.org/connection-id", "variable": "airflow.apache.org/variable-key"}
+"""How it finds one, by kind (apache-airflow-providers-cncf-kubernetes 10.13)."""
+
+
+class Form(Protocol):
+    """How documents stand in a Secret, and back."""
+
+    def found(self, secret: Secret, subject: str, seal: Seal) -> Mapping[Place, Document]:
+        """The documents in it. Raises FixError where one is of a format that this release can't read."""
+
+    def written(self, write: Write, before: Secret, mark: Mark, seal: Seal) -> Secret | None:
+        """The same Secret with the write carried out; None where nothing is left in it."""
+
+
+def mark_of(secret: Secret) -> Mark | None:
+    """Whose it is; None where it isn't one of ours."""
+    return read_mark(_parsed(secret.annotations.get(_MARK)))
+
+
+@dataclass(frozen=True)
+class Bundles:
+    """An envelope by key. What else somebody put beside them stays."""
+
+    layout: Bundled
+
+    def found(self, secret: Secret, subject: str, seal: Seal) -> Mapping[Place, Document]:
+        return {Place(secret.name, key): self._found(secret, key, subject) for key in secret.data}
+
+    def written(self, write: Write, before: Secret, mark: Mark, seal: Seal) -> Secret | None:
+        data = {key: content for key, content in before.data.items() if key not in write.drop}
+        data |= {key: encode(document, None) for key, document in write.put.items()}
+        if not data:
+            return None
+        return _replaced(before, data, {_MARK: _text(mark._asdict())}, self._labels(write.object))
+
+    def _found(self, secret: Secret, key: str, subject: str) -> Document:
+        envelope = _parsed(secret.data[key])
+        if not isinstance(envelope, Mapping):
+            return Document({})
+        try:
+            _, content = decode(envelope, f"{subject} {key}")
+        except FixError as error:
+            if error.reason is Reason.NEWER_DOCUMENT:
+                raise FixError(error.reason, subject, f"{key} {error.problem}", error.remedy) from None
+            return Document({})
+        return self.layout.found(Place(secret.name, key), content)
+
+    def _labels(self, name: str) -> Mapping[str, str]:
+        return _labels(self.layout.prefix, self.layout.deployment(Place(name)))
+
+
+@dataclass(frozen=True)
+class Labels:
+    """One document, as Airflow takes it. Its id stands in the label alone."""
+
+    layout: Labelled
+
+    def found(self, secret: Secret, subject: str, seal: Seal) -> Mapping[Place, Document]:
+        kind = self._kind(secret.name)
+        place = Place(secret.name, secret.labels.get(_LABELS.get(kind, ""), ""))
+        item, value = self.layout.item(place), secret.data.get(_VALUE)
+        if item is None or value is None:
+            return {}
+        content = {"value": value} if kind == "variable" else _parsed(value)
+        if not isinstance(content, Mapping):
+            return {place: Document({})}
+        return {place: found_fields(item, content, _secrets(secret, content, seal))}
+
+    def written(self, write: Write, before: Secret, mark: Mark, seal: Seal) -> Secret | None:
+        for id_, document in write.put.items():
+            kind = self._kind(write.object)
+            told = [seal(text(document.content)), sorted(map(list, document.secret))]
+            labels = {
+                **_labels(self.layout.prefix, self.layout.deployment(Place(write.object))),
+                _LABELS[kind]: id_,
+            }
+            annotations = {_MARK: _text(mark._asdict()), _SECRETS: _text(told)}
+            return _replaced(before, {_VALUE: FORMS[kind].text(document.content)}, annotations, labels)
+        return None
+
+    def _kind(self, name: str) -> str:
+        return name[len(self.layout.prefix) + 1 :].partition(".")[2].partition(".")[0]
+
+
+def _labels(prefix: str, deployment: str) -> Mapping[str, str]:
+    """For people: `kubectl get secrets -l syncd/deployment=etl-dev`."""
+    return {"app.kubernetes.io/managed-by": "syncd", "syncd/prefix": prefix, "syncd/deployment": deployment}
+
+
+def _replaced(
+    before: Secret, data: Mapping[str, str], annotations: Mapping[str, str], labels: Mapping[str, str]
+) -> Secret:
+    return replace(
+        before,
+        data=data,
+        annotations={**before.annotations, **annotations},
+        labels={**before.labels, **labels},
+    )
+
+
+def _secrets(secret: Secret, content: Mapping[str, Any], seal: Seal) -> object:
+    """Which fields are secret, as it was told of this content; None where nobody knows."""
+    told = _parsed(secret.annotations.get(_SECRETS))
+    known = isinstance(told, list) and len(told) == 2 and told[0] == seal(text(content))
+    return told[1] if known else None
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _parsed(shown: str | None) -> Any:
+    try:
+        return json.loads(shown or "null")
+    except (ValueError, RecursionError):
+        return None

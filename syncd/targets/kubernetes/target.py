@@ -1,0 +1,188 @@
+"""What lies in a namespace, and writes side by side: each Secret alone, and one that fails stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+
+from syncd.clients.kubernetes.secret import Secret
+from syncd.clients.kubernetes.writing import Kubernetes
+from syncd.core.documents import Mark, Observed, Place, Seal, Stamp, View, view
+from syncd.core.errors import FixError, Reason, SyncError, WaitError
+from syncd.core.layouts.kubernetes import Bundled, Labelled
+from syncd.core.plan import Write
+from syncd.targets.kubernetes.forms import Bundles, Form, Labels, mark_of
+
+_AT_ONCE = 8
+"""Requests: more of them make two cores no faster."""
+
+_LARGEST = 1024 * 1024
+"""Bytes of all that a Secret holds, by the API server's own limit."""
+
+
+@dataclass(frozen=True)
+class KubernetesTarget:
+    """The lease makes it one writer at a time; whoever else writes there is met by the version check."""
+
+    name: str
+    layout: Bundled | Labelled
+    kubernetes: Kubernetes
+    namespace: str
+    server: str
+
+    @property
+    def where(self) -> str:
+        return f"{self.server}, namespace {self.namespace}, {self.layout.prefix}, layout {self.layout.name}"
+
+    def observe(self, objects: Collection[str] | None, seal: Seal) -> Observed:
+        if objects is None:
+            listed = self.kubernetes.secrets(self.namespace)
+            seen = {one.name: one for one in listed if self.layout.deployment(Place(one.name))}
+            unread: dict[str, SyncError] = {}
+        else:
+            seen, unread = self._looked(sorted(objects))
+        views: dict[Place, View] = {}
+        stamps: dict[str, Stamp] = {}
+        for name, secret in seen.items():
+            mark = mark_of(secret)
+            try:
+                found = {} if mark is None else self.form.found(secret, self.subject(name), seal)
+            except FixError as error:  # of a newer release's format
+                unread[name] = error
+                continue
+            stamps[name] = Stamp(mark, secret.version)
+            views |= {place: view(document, seal) for place, document in found.items()}
+        return Observed(views, stamps, unread)
+
+    def write(self, writes: Sequence[Write], mark: Mark, seal: Seal) -> Mapping[str, Stamp | SyncError | None]:
+        batch = _Batch(self, mark, seal)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return {write.object: one for write, one in zip(writes, pool.map(batch.write, writes), strict=True)}
+
+    @cached_property
+    def form(self) -> Form:
+        """How documents stand in a Secret."""
+        return Labels(self.layout) if isinstance(self.layout, Labelled) else Bundles(self.layout)
+
+    def subject(self, name: str) -> str:
+        """How errors name a Secret."""
+        return f"secret {self.namespace}/{name}"
+
+    def _looked(self, names: Sequence[str]) -> tuple[dict[str, Secret], dict[str, SyncError]]:
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            seen = dict(zip(names, pool.map(self._read, names), strict=True))
+        unread = {name: one for name, one in seen.items() if isinstance(one, SyncError)}
+        if unread and len(unread) == len(seen):
+            raise next(iter(unread.values()))
+        return {name: one for name, one in seen.items() if isinstance(one, Secret)}, unread
+
+    def _read(self, name: str) -> Secret | SyncError | None:
+        """What is wrong with this Secret alone is an answer; raised is what is wrong with all of them."""
+        try:
+            return self.kubernetes.secret(self.namespace, name)
+        except SyncError as error:
+            if error.subject != self.subject(name):
+                raise
+            return error.with_traceback(None)
+
+
+class _Batch:
+    """The writes of a batch, each of which stands alone. Once the API server is gone, the rest isn't tried."""
+
+    def __init__(self, target: KubernetesTarget, mark: Mark, seal: Seal) -> None:
+        self._target, self._mark, self._seal = target, mark, seal
+        self._kubernetes, self._namespace = target.kubernetes, target.namespace
+        self._gone: SyncError | None = None
+        self._failing = 0
+
+    def write(self, write: Write) -> Stamp | SyncError | None:
+        if self._gone is not None:
+            return self._gone
+        try:
+            done = self._done(write)
+        except SyncError as error:
+            # Of one Secret alone the server may fail for ever: only many in a row are all of it.
+            self._failing = self._failing + 1 if error.reason is Reason.UNAVAILABLE else 0
+            if error.subject != self._target.subject(write.object) or self._failing >= _AT_ONCE:
+                self._gone = error
+            return error.with_traceback(None)
+        self._failing = 0
+        return done
+
+    def _done(self, write: Write) -> Stamp | None:
+        if write.expected is None and write.put:
+            return self._made(write)
+        there = self._kubernetes.secret(self._namespace, write.object)
+        if not write.put and not write.drop:
+            return None if there is None else Stamp(mark_of(there), there.version)
+        if there is None:
+            if write.put:
+                raise self._conflict(write)
+            return None
+        self._require_ours(write, there)
+        return self._put(write, there)
+
+    def _made(self, write: Write) -> Stamp | None:
+        """A new one; where one of ours lies there that nobody knew of, it is written anew."""
+        new = self._written(write, Secret(self._namespace, write.object))
+        if new is None:
+            return None
+        try:
+            return self._stamped(self._kubernetes.create(self._namespace, new))
+        except WaitError as error:
+            if error.reason is not Reason.CONFLICT:
+                raise
+        there = self._kubernetes.secret(self._namespace, write.object)
+        if there is None:
+            raise self._conflict(write)
+        mark = mark_of(there)
+        if not self._mark.same_owner(mark):
+            problem = f"lies there already and was written by {self._mark.author(mark)}"
+            remedy = f"move it away, or take it over with `syncd target adopt {self._mark.target}`"
+            raise FixError(Reason.NOT_OWNED, self._target.subject(write.object), problem, remedy)
+        raise self._conflict(write)
+
+    def _put(self, write: Write, there: Secret) -> Stamp | None:
+        if there.binary:
+            problem = f"holds what is no text under {', '.join(sorted(there.binary))}"
+            raise FixError(Reason.NOT_HOLDABLE, self._target.subject(write.object), problem, "take it out, it isn't ours")
+        new = self._written(write, there)
+        if new is None:
+            self._kubernetes.delete(self._namespace, there)
+            return None
+        if new.says(there):
+            return Stamp(mark_of(there), there.version)
+        return self._stamped(self._kubernetes.replace(self._namespace, new))
+
+    def _written(self, write: Write, before: Secret) -> Secret | None:
+        new = self._target.form.written(write, before, self._mark, self._seal)
+        size = 0 if new is None else sum(len(content.encode()) for content in new.data.values())
+        if size > _LARGEST:
+            raise FixError(
+                Reason.NOT_HOLDABLE,
+                self._target.subject(write.object),
+                f"would hold {size} bytes, and no Secret holds more than {_LARGEST}",
+                f"raise `secrets` of target {self._mark.target}, or make what it holds smaller",
+            )
+        return new
+
+    def _require_ours(self, write: Write, there: Secret) -> None:
+        expected, mark = write.expected, mark_of(there)
+        adopted = expected is not None and expected.mark is not None and expected.mark.revision == 0
+        if (
+            expected is None
+            or there.deleting
+            or there.version != expected.version
+            or not (adopted or self._mark.same_owner(mark))
+        ):
+            raise self._conflict(write)
+
+    def _conflict(self, write: Write) -> WaitError:
+        return WaitError(
+            Reason.CONFLICT, self._target.subject(write.object), "was changed since it was looked at", "sync again"
+        )
+
+    def _stamped(self, secret: Secret) -> Stamp:
+        return Stamp(self._mark, secret.version)
