@@ -24,9 +24,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from servers import vault as servers
 from servers.certificates import Authority
 from servers.processes import free_port
+from syncd.clients.http.wire import LARGEST
 from syncd.clients.vault.login import Credential, Login, Session, login
 from syncd.clients.vault.transport import Server, Transport
-from syncd.clients.vault.wire import LARGEST
 from syncd.clients.vault.writing import Vault
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from tests.clients.calling import READ, SENTINEL, TOKEN, client, raised

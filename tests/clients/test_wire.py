@@ -9,7 +9,7 @@ from http.client import HTTPConnection, HTTPException, RemoteDisconnected
 
 import pytest
 
-from syncd.clients.vault.wire import Received, Wire
+from syncd.clients.http.wire import Received, Wire
 from tests.clients.calling import SENTINEL
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
 
-from syncd.clients.vault.failures import failed, garbled, unreached
-from syncd.clients.vault.transport import UNHOLDABLE, Answer, Transport
-from syncd.clients.vault.wire import holdable
+from syncd.clients.http.failures import unreached
+from syncd.clients.http.transport import UNHOLDABLE, Answer
+from syncd.clients.http.wire import holdable
+from syncd.clients.vault.failures import failed, garbled
+from syncd.clients.vault.transport import Transport
 from syncd.core.errors import FixError, Reason, SyncError
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
