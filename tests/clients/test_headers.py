@@ -10,7 +10,7 @@ import pytest
 from syncd.clients.vault.login import Credential, Login, login
 from syncd.core.errors import FixError, Reason, SyncError
 from tests.clients.calling import READ, SENTINEL, client, raised
-from tests.clients.fake_vault import faulty, says
+from tests.clients.fake_server import faulty, says
 
 UNHOLDABLE = ["a\nb", "a\n b", "a\rb", "a\0b", "a\tb", "a\x7fb", "ä", "ä€", "\ud800"]
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from syncd.clients.http.failures import unreached
+
 
 class Deadlines:
     """Moments by `clock`; each thread has its own."""
@@ -33,6 +35,16 @@ class Deadlines:
     def left(self) -> float:
         """Seconds that a call of this thread would have."""
         return max(0.0, self.next() - self.clock())
+
+    @contextmanager
+    def alone(self, lock: threading.Lock, url: str) -> Iterator[None]:
+        """As one thread at a time; each waits no longer than a call of its own may take. Raises WaitError."""
+        if not lock.acquire(timeout=self.left()):
+            raise unreached(url, TimeoutError(), self.timeout)
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _within(self) -> float:
         return getattr(self._shared, "deadline", float("inf"))

@@ -26,7 +26,7 @@ UNHOLDABLE = "holds a character that no HTTP header can"
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server is, and what is trusted and shown there; `name` is its certificate's, where that isn't the url's."""
+    """Where a server is, whom we trust, what we show; `name` is its certificate's, where the url has another."""
 
     url: str
     ca: str = ""

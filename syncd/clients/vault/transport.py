@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from syncd.clients.http.deadlines import Deadlines
@@ -59,6 +60,6 @@ class Transport(Connections):
         """All calls of this thread inside have one deadline together: the server's timeout, from now on."""
         return self.deadlines.within()
 
-    def left(self) -> float:
-        """Seconds that a call of this thread would have."""
-        return self.deadlines.left()
+    def alone(self, lock: Lock) -> AbstractContextManager[None]:
+        """As one thread at a time; each waits no longer than a call of its own may take."""
+        return self.deadlines.alone(lock, self.server.url)
