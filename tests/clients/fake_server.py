@@ -153,6 +153,7 @@ def faulty(
 
 class _Listening(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 64
     faulty: FaultyServer
     context: ssl.SSLContext | None = None
 
@@ -169,6 +170,7 @@ class _Listening(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one piece: in two, each costs the 40 ms until the first is acknowledged
     server: _Listening
 
     def _serve(self) -> None:
@@ -183,8 +185,10 @@ class _Handler(BaseHTTPRequestHandler):
         except Drip as drip:
             self.close_connection = True
             self.wfile.write(drip.start)
+            self.wfile.flush()
             while not faulty.over.wait(_TICK):
                 self.wfile.write(drip.again)
+                self.wfile.flush()
 
     def _say(self, said: Said) -> None:
         self.send_response_only(said.status)

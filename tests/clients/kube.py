@@ -12,8 +12,8 @@ from syncd.clients.http.transport import Address
 from syncd.clients.kubernetes.credentials import Credentials, Identity
 from syncd.clients.kubernetes.secret import Secret
 from syncd.clients.kubernetes.writing import Kubernetes
-from tests.clients.calling import SENTINEL
 from tests.clients.fake_server import Fault, FaultyServer, Pass, Request, Said
+from tests.clients.quiet import SENTINEL
 
 TOKEN = f"{SENTINEL}-token"
 REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"

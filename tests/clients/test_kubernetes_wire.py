@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,10 +22,10 @@ from syncd.clients.kubernetes.credentials import Account, Session
 from syncd.clients.kubernetes.reading import Reader
 from syncd.clients.kubernetes.secret import Secret, parsed
 from syncd.clients.kubernetes.writing import Kubernetes
-from syncd.core.errors import FixError, Reason, SyncError, WaitError
-from tests.clients.calling import SENTINEL, raised
+from syncd.core.errors import FixError, Reason, WaitError
 from tests.clients.fake_server import Cut, Drip, Fault, FaultyServer, Pass, Request, Said, faulty, in_turn, says
 from tests.clients.kube import REVIEWS, SECRET, TOKEN, Shown, asked, client, known, listed, of, somebody, status, told
+from tests.clients.quiet import SENTINEL, quiet, raised
 
 SEEN = replace(SECRET, uid="u-1", version="7")
 CALLS: dict[str, Callable[[Kubernetes], object]] = {
@@ -38,12 +37,6 @@ CALLS: dict[str, Callable[[Kubernetes], object]] = {
 }
 each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 ABSENT = status(404, "NotFound")
-
-
-def quiet(error: SyncError) -> SyncError:
-    """It shows nothing of what it is about."""
-    assert SENTINEL not in "".join(traceback.format_exception(error)) + repr(error)
-    return error
 
 
 # What an answer is taken for

@@ -29,8 +29,9 @@ from syncd.clients.vault.login import Credential, Login, Session, login
 from syncd.clients.vault.transport import Server, Transport
 from syncd.clients.vault.writing import Vault
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
-from tests.clients.calling import READ, SENTINEL, TOKEN, client, raised
+from tests.clients.calling import READ, TOKEN, client
 from tests.clients.fake_server import Drip, Fault, FaultyServer, Pass, Request, Said, cut, faulty, in_turn, passes, says
+from tests.clients.quiet import SENTINEL, raised
 
 CALLS: dict[str, Callable[[Vault], object]] = {
     "read": lambda vault: vault.read("a/b"),

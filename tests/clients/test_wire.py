@@ -10,7 +10,7 @@ from http.client import HTTPConnection, HTTPException, RemoteDisconnected
 import pytest
 
 from syncd.clients.http.wire import Received, Wire
-from tests.clients.calling import SENTINEL
+from tests.clients.quiet import SENTINEL
 
 
 class Ends:
