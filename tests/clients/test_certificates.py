@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives import serialization
 
 from servers.certificates import Authority
 from syncd.core.errors import FixError, Reason
-from tests.clients.calling import READ, SENTINEL, client, raised
-from tests.clients.fake_vault import faulty, says
+from tests.clients.calling import READ, client
+from tests.clients.fake_server import faulty, says
+from tests.clients.quiet import SENTINEL, raised
 
 
 @pytest.fixture

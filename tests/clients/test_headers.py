@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import traceback
 from pathlib import Path
 
 import pytest
 
 from syncd.clients.vault.login import Credential, Login, login
-from syncd.core.errors import FixError, Reason, SyncError
-from tests.clients.calling import READ, SENTINEL, client, raised
-from tests.clients.fake_vault import faulty, says
+from syncd.core.errors import FixError, Reason
+from tests.clients.calling import READ, client
+from tests.clients.fake_server import faulty, says
+from tests.clients.quiet import SENTINEL, quiet, raised
 
 UNHOLDABLE = ["a\nb", "a\n b", "a\rb", "a\0b", "a\tb", "a\x7fb", "ä", "ä€", "\ud800"]
-
-
-def quiet(error: SyncError) -> SyncError:
-    """It shows nothing of what it is about."""
-    assert SENTINEL not in "".join(traceback.format_exception(error))
-    return error
 
 
 @pytest.mark.parametrize("token", UNHOLDABLE)

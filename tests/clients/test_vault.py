@@ -24,13 +24,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from servers import vault as servers
 from servers.certificates import Authority
 from servers.processes import free_port
+from syncd.clients.http.wire import LARGEST
 from syncd.clients.vault.login import Credential, Login, Session, login
 from syncd.clients.vault.transport import Server, Transport
-from syncd.clients.vault.wire import LARGEST
 from syncd.clients.vault.writing import Vault
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
-from tests.clients.calling import READ, SENTINEL, TOKEN, client, raised
-from tests.clients.fake_vault import Drip, Fault, FaultyVault, Pass, Request, Said, cut, faulty, in_turn, passes, says
+from tests.clients.calling import READ, TOKEN, client
+from tests.clients.fake_server import Drip, Fault, FaultyServer, Pass, Request, Said, cut, faulty, in_turn, passes, says
+from tests.clients.quiet import SENTINEL, raised
 
 CALLS: dict[str, Callable[[Vault], object]] = {
     "read": lambda vault: vault.read("a/b"),
@@ -294,7 +295,7 @@ def test_an_address_that_nobody_is_at_is_told() -> None:
 
 
 @pytest.fixture
-def secure(tmp_path: Path) -> Iterator[tuple[FaultyVault, Path, Authority]]:
+def secure(tmp_path: Path) -> Iterator[tuple[FaultyServer, Path, Authority]]:
     """One with a certificate for 127.0.0.1, its authority's file, and that authority."""
     authority = Authority.make()
     authority.write(tmp_path / "ca.pem")
@@ -303,14 +304,14 @@ def secure(tmp_path: Path) -> Iterator[tuple[FaultyVault, Path, Authority]]:
         yield server, tmp_path / "ca.pem", authority
 
 
-def test_an_authority_of_ones_own_is_trusted(secure: tuple[FaultyVault, Path, Authority]) -> None:
+def test_an_authority_of_ones_own_is_trusted(secure: tuple[FaultyServer, Path, Authority]) -> None:
     server, ca, _ = secure
     assert client(server.address, ca=str(ca)).read("a") is not None
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["another authority", "none"])
 def test_a_server_that_no_authority_of_ours_knows_gets_no_token(
-    secure: tuple[FaultyVault, Path, Authority], tmp_path: Path, named: bool
+    secure: tuple[FaultyServer, Path, Authority], tmp_path: Path, named: bool
 ) -> None:
     other = tmp_path / "other.pem"
     Authority.make().write(other)
@@ -331,7 +332,7 @@ def test_a_server_with_another_ones_certificate_gets_no_token(tmp_path: Path) ->
 
 
 def test_an_authority_that_is_replaced_on_disk_is_trusted_from_then_on(
-    secure: tuple[FaultyVault, Path, Authority], tmp_path: Path
+    secure: tuple[FaultyServer, Path, Authority], tmp_path: Path
 ) -> None:
     ca = tmp_path / "trusted.pem"
     Authority.make().write(ca)
@@ -374,7 +375,7 @@ class Clock:
         return self.now
 
 
-def session(server: FaultyVault, clock: Clock) -> Session:
+def session(server: FaultyServer, clock: Clock) -> Session:
     return Session(Transport(Server(server.address, timeout=5)), Login("approle", Credential("s"), "role"), clock)
 
 

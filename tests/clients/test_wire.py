@@ -9,8 +9,8 @@ from http.client import HTTPConnection, HTTPException, RemoteDisconnected
 
 import pytest
 
-from syncd.clients.vault.wire import Received, Wire
-from tests.clients.calling import SENTINEL
+from syncd.clients.http.wire import Received, Wire
+from tests.clients.quiet import SENTINEL
 
 
 class Ends:

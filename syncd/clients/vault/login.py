@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
 
-from syncd.clients.vault.failures import failed, garbled, unreached
-from syncd.clients.vault.transport import UNHOLDABLE, Answer, Transport
-from syncd.clients.vault.wire import holdable
+from syncd.clients.http.transport import UNHOLDABLE, Answer
+from syncd.clients.http.wire import holdable
+from syncd.clients.vault.failures import failed, garbled
+from syncd.clients.vault.transport import Transport
 from syncd.core.errors import FixError, Reason, SyncError
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"
@@ -121,7 +121,7 @@ class Session:
         """One that should do. Raises SyncError where the login fails."""
         held = self._held
         if held is None or self._due(held):
-            with self._alone():
+            with self._transport.alone(self._lock):
                 held = self._held
                 if held is None or self._due(held):
                     held = self._held = self._renewed(held) or self._logged_in()
@@ -129,7 +129,7 @@ class Session:
 
     def another(self, refused: str) -> bool:
         """Is there another token to try, now that this one was refused? At most one login a minute is tried for it."""
-        with self._alone():
+        with self._transport.alone(self._lock):
             if self._held is not None and self._held.token != refused:
                 return True
             if self._clock() - self._refused_at < _AGAIN:
@@ -137,17 +137,6 @@ class Session:
             self._refused_at = self._clock()
             self._held = self._logged_in()
             return self._held.token != refused
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """As one thread at a time; each waits no longer than a call of its own may take."""
-        if not self._lock.acquire(timeout=self._transport.left()):
-            server = self._transport.server
-            raise unreached(server.url, TimeoutError(), server.timeout)
-        try:
-            yield
-        finally:
-            self._lock.release()
 
     def _due(self, held: _Held) -> bool:
         return self._clock() >= held.renew_at or held.file != self._file()

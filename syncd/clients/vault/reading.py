@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from syncd.clients.vault.calls import Calls, failure, inner
+from syncd.clients.http.transport import Answer, inner
+from syncd.clients.vault.calls import Calls, failure
 from syncd.clients.vault.failures import garbled
 from syncd.clients.vault.login import Login
-from syncd.clients.vault.transport import Answer, Server
+from syncd.clients.vault.transport import Server
 from syncd.core.errors import FixError, Reason
 
 

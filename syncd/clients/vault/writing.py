@@ -9,11 +9,12 @@ from hvac.adapters import Adapter
 from hvac.api.secrets_engines.kv_v2 import KvV2
 from hvac.api.system_backend.policies import Policies
 
-from syncd.clients.vault.calls import Calls, failure, inner
+from syncd.clients.http.transport import Answer, inner
+from syncd.clients.vault.calls import Calls, failure
 from syncd.clients.vault.failures import garbled
 from syncd.clients.vault.login import Login
 from syncd.clients.vault.reading import Reader
-from syncd.clients.vault.transport import Answer, Server
+from syncd.clients.vault.transport import Server
 
 
 class Vault(Reader):

@@ -5,15 +5,22 @@ from __future__ import annotations
 import os
 import ssl
 from pathlib import Path
+from typing import NamedTuple
 
 from syncd.core.errors import FixError, Reason
 
-_VERIFY = "`verify` names the file of the authority that signed Vault's certificate"
-_CERT = "`cert` names the file of a certificate, and that of its key"
 _NO_CERTIFICATE = "holds no certificate in PEM"
 
 
-def context(ca: str, certificate: str, key: str, *, verify: bool) -> ssl.SSLContext:
+class Remedies(NamedTuple):
+    """How people are told what names the authority's file, our certificate's, and what to do about a stranger."""
+
+    ca: str
+    certificate: str
+    untrusted: str
+
+
+def context(ca: str, certificate: str, key: str, *, verify: bool, remedies: Remedies) -> ssl.SSLContext:
     """Empty names: the system's authorities, no certificate of ours, a key beside its certificate.
 
     Raises FixError where a file can't be used.
@@ -23,7 +30,7 @@ def context(ca: str, certificate: str, key: str, *, verify: bool) -> ssl.SSLCont
     except OSError:  # an error of TLS is one as well
         if not ca:
             raise
-        raise _unusable(ca, _NO_CERTIFICATE, _VERIFY) from None
+        raise _unusable(ca, _NO_CERTIFICATE, remedies.ca) from None
     if not verify:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
@@ -32,19 +39,19 @@ def context(ca: str, certificate: str, key: str, *, verify: bool) -> ssl.SSLCont
             # No password: OpenSSL would ask for one at the terminal.
             made.load_cert_chain(certificate, key or None, password=lambda: b"")
         except OSError as error:
-            raise _which(certificate, key or certificate, error) from None
+            raise _which(certificate, key or certificate, error, remedies.certificate) from None
     return made
 
 
-def _which(certificate: str, key: str, error: OSError) -> FixError:
+def _which(certificate: str, key: str, error: OSError, remedy: str) -> FixError:
     """OpenSSL doesn't say which of the two files it means."""
     if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
-        return FixError(Reason.INVALID_SETTINGS, key, f"isn't the key of the certificate {certificate}", _CERT)
+        return FixError(Reason.INVALID_SETTINGS, key, f"isn't the key of the certificate {certificate}", remedy)
     try:
         ssl.create_default_context(cafile=certificate)
     except OSError:
-        return _unusable(certificate, _NO_CERTIFICATE, _CERT)
-    return _unusable(key, "holds no private key in PEM that opens without a password", _CERT)
+        return _unusable(certificate, _NO_CERTIFICATE, remedy)
+    return _unusable(key, "holds no private key in PEM that opens without a password", remedy)
 
 
 def _unusable(file: str, otherwise: str, remedy: str) -> FixError:

@@ -1,0 +1,1 @@
+"""HTTP to a server of JSON, with the standard library alone: what every client here goes through."""
