@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncd.targets import directory, vault
+from syncd.targets import directory, kubernetes, vault
 
-TYPES = {"directory": directory, "vault": vault}
+TYPES = {"directory": directory, "kubernetes": kubernetes, "vault": vault}
 """The module of each type, as `type` in syncd.toml names it."""

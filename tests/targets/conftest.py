@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from syncd.targets.directory import LAYOUTS, DirectoryTarget
-from tests.targets.trials import PARAMETERS, TRIALS, VAULT_TRIALS, Trial
+from tests.targets.trials import KUBERNETES_TRIALS, PARAMETERS, TRIALS, VAULT_TRIALS, Trial
 
 
 @pytest.fixture
@@ -32,6 +32,9 @@ def fresh(request: pytest.FixtureRequest, scratch: Path) -> Callable[[], Trial]:
         server = request.getfixturevalue("vault_server")
         return lambda: VAULT_TRIALS[request.param](server)
     number = count()
+    if request.param in KUBERNETES_TRIALS:
+        cluster = request.getfixturevalue("kubernetes_server")
+        return lambda: KUBERNETES_TRIALS[request.param](cluster, scratch)
     return lambda: TRIALS[request.param](scratch / str(next(number)))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,16 +14,22 @@ from urllib.parse import quote
 
 import pytest
 
+from servers import kubernetes
 from servers import vault as servers
+from servers.kubernetes import objects
 from servers.processes import free_port
+from syncd.clients.kubernetes.credentials import Account
+from syncd.clients.kubernetes.writing import Kubernetes
 from syncd.clients.vault.login import Credential, Login
 from syncd.clients.vault.transport import Server
 from syncd.clients.vault.writing import Vault
 from syncd.core.layouts.airflow import AirflowFiles, AirflowPaths
+from syncd.core.layouts.kubernetes import Bundled, Labelled
 from syncd.core.layouts.layered import Layered
 from syncd.core.layouts.split import Split
 from syncd.core.ports import Target
 from syncd.targets.directory import DirectoryTarget
+from syncd.targets.kubernetes.target import KubernetesTarget
 from syncd.targets.vault.target import VaultTarget
 
 
@@ -201,6 +209,71 @@ def vault(layout: Layered | AirflowPaths, server: servers.Vault) -> VaultTrial:
     return VaultTrial(server, VaultTarget("files", layout, client), token)
 
 
+@dataclass
+class KubernetesTrial:
+    """A namespace of its own, and a service account that may do in it what the target asks for."""
+
+    server: kubernetes.Kubernetes
+    target: KubernetesTarget
+    token_path: Path
+
+    def held(self) -> Mapping[str, object]:
+        return {one["metadata"]["name"]: one for one in self.done("GET", self._path())["items"]}
+
+    def put_foreign(self, object_: str) -> None:
+        self.put(object_, {"somebody": "else"})
+
+    def spoil(self, object_: str) -> None:
+        """A later release's."""
+        if isinstance(self.target.layout, Labelled):
+            pytest.skip("a list gives all of them, and none says of which release it is")
+        there = self.done("GET", self._path(object_))
+        newer = json.dumps({"format": 99})
+        there["data"] = {key: b64encode(newer.encode()).decode() for key in there["data"]}
+        self.done("PUT", self._path(object_), there)
+
+    def cut_off(self) -> None:
+        nobody = Account(f"http://127.0.0.1:{free_port()}", token_path=str(self.token_path))
+        self.target = replace(self.target, kubernetes=Kubernetes(nobody, timeout=2))
+
+    def put(self, object_: str, data: Mapping[str, str], **metadata: Any) -> Any:
+        """A Secret by hand, whatever was there."""
+        meta = {"name": object_, "namespace": self.target.namespace, **metadata}
+        encoded = {key: b64encode(text.encode()).decode() for key, text in data.items()}
+        manifest = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": encoded}
+        if object_ in self.held():
+            return self.done("PUT", self._path(object_), manifest)
+        return self.done("POST", self._path(), manifest)
+
+    def data(self, object_: str) -> Mapping[str, str]:
+        """What a Secret holds."""
+        found = self.done("GET", self._path(object_)).get("data") or {}
+        return {key: b64decode(text).decode() for key, text in found.items()}
+
+    def done(self, method: str, path: str, body: Any = None) -> Any:
+        """A call as an administrator that succeeds."""
+        return self.server.done(method, path, body)
+
+    def _path(self, name: str = "") -> str:
+        folder = f"/api/v1/namespaces/{self.target.namespace}/secrets"
+        return f"{folder}/{name}" if name else folder
+
+
+RULES = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "update", "delete"]}]
+"""What the target needs in its namespace."""
+
+
+def in_kubernetes(layout: Bundled | Labelled, server: kubernetes.Kubernetes, folder: Path) -> KubernetesTrial:
+    """In a namespace that is new."""
+    namespace = objects.namespace(server, f"trial-{os.getpid()}-{next(_mounts)}")
+    objects.service_account(server, namespace, "syncd")
+    objects.grant(server, namespace, "syncd", RULES)
+    token_path = folder / f"{namespace}-token"
+    token_path.write_text(objects.token(server, namespace, "syncd"), "utf-8")
+    client = Kubernetes(Account(server.url, str(server.ca), str(token_path)))
+    return KubernetesTrial(server, KubernetesTarget("files", layout, client, namespace, server.url), token_path)
+
+
 TRIALS: Mapping[str, Callable[[Path], Trial]] = {
     "directory, layered": lambda folder: directory(Layered("analytics"), folder),
     "directory, airflow": lambda folder: directory(AirflowFiles("analytics"), folder),
@@ -214,4 +287,14 @@ VAULT_TRIALS: Mapping[str, Callable[[servers.Vault], Trial]] = {
 }
 """The same, each in a mount of its own."""
 
-PARAMETERS = [*TRIALS, *(pytest.param(name, marks=pytest.mark.vault) for name in VAULT_TRIALS)]
+KUBERNETES_TRIALS: Mapping[str, Callable[[kubernetes.Kubernetes, Path], Trial]] = {
+    "kubernetes, layered": lambda server, folder: in_kubernetes(Bundled("analytics"), server, folder),
+    "kubernetes, airflow": lambda server, folder: in_kubernetes(Labelled("analytics"), server, folder),
+}
+"""The same, each in a namespace of its own."""
+
+PARAMETERS = [
+    *TRIALS,
+    *(pytest.param(name, marks=pytest.mark.vault) for name in VAULT_TRIALS),
+    *(pytest.param(name, marks=pytest.mark.kubernetes) for name in KUBERNETES_TRIALS),
+]

@@ -1,7 +1,7 @@
 """Kubernetes: documents in the Secrets of one namespace, each written against the resource version that was seen.
 
-    target.py   KubernetesTarget: what lies there, and writes side by side
-    forms.py    what a Secret holds: many documents by key, or one that Airflow's own backend finds by its label
+target.py   KubernetesTarget: what lies there, and writes side by side
+forms.py    what a Secret holds: many documents by key, or one that Airflow's own backend finds by its label
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ LAYOUTS = (Bundled.name, Labelled.name)
 
 def _address(url: str) -> str:
     if url and not is_address(url):
-        raise PydanticCustomError("address", "is no address of an API server: https://host:6443, with nothing secret in it")
+        raise PydanticCustomError(
+            "address", "is no address of an API server: https://host:6443, with nothing secret in it"
+        )
     return url
 
 
 class Settings(TargetSettings):
-    """type = "kubernetes". In a pod, its own service account is used; elsewhere a kubeconfig, or a token and an address."""
+    """type = "kubernetes". In a pod its own service account is used; elsewhere a kubeconfig, or a token and a url."""
 
     layout: str = Bundled.name
     namespace: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)

@@ -125,29 +125,15 @@ class _Batch:
         return self._put(write, there)
 
     def _made(self, write: Write) -> Stamp | None:
-        """A new one; where one of ours lies there that nobody knew of, it is written anew."""
         new = self._written(write, Secret(self._namespace, write.object))
-        if new is None:
-            return None
-        try:
-            return self._stamped(self._kubernetes.create(self._namespace, new))
-        except WaitError as error:
-            if error.reason is not Reason.CONFLICT:
-                raise
-        there = self._kubernetes.secret(self._namespace, write.object)
-        if there is None:
-            raise self._conflict(write)
-        mark = mark_of(there)
-        if not self._mark.same_owner(mark):
-            problem = f"lies there already and was written by {self._mark.author(mark)}"
-            remedy = f"move it away, or take it over with `syncd target adopt {self._mark.target}`"
-            raise FixError(Reason.NOT_OWNED, self._target.subject(write.object), problem, remedy)
-        raise self._conflict(write)
+        return None if new is None else self._stamped(self._kubernetes.create(self._namespace, new))
 
     def _put(self, write: Write, there: Secret) -> Stamp | None:
         if there.binary:
             problem = f"holds what is no text under {', '.join(sorted(there.binary))}"
-            raise FixError(Reason.NOT_HOLDABLE, self._target.subject(write.object), problem, "take it out, it isn't ours")
+            raise FixError(
+                Reason.NOT_HOLDABLE, self._target.subject(write.object), problem, "take it out, it isn't ours"
+            )
         new = self._written(write, there)
         if new is None:
             self._kubernetes.delete(self._namespace, there)
