@@ -58,7 +58,7 @@ def _look(found: dict[str, Any], items: Iterable[tuple[str, str]]) -> None:
         "found": _count(lookup, plate),
     }
     for kind, id_ in items:
-        item: dict[str, Any] = {"kind": kind, "id": id_, "linked": False}
+        item: dict[str, Any] = {"kind": kind, "id": id_, "linked": None}
         found["items"].append(item)
         _tell(found, lambda item=item: _describe(lookup, item))  # type: ignore[misc]  # mypy can't infer a lambda with a default
 
@@ -81,11 +81,11 @@ def _follow(found: dict[str, Any], lookup: Lookup) -> None:
 
 def _describe(lookup: Lookup, item: dict[str, Any]) -> None:
     kind, id_ = item["kind"], item["id"]
-    if lookup.find(kind, id_) is None:
+    item["linked"] = lookup.find(kind, id_) is not None
+    if not item["linked"]:
         return
     layers, secret = lookup.layers(kind, id_) or ((), frozenset())
     effective = merge(layers)
-    item["linked"] = True
     item["fields"] = [
         {
             "path": dotted(path),
@@ -150,11 +150,14 @@ def _counted(documents: int, found: int | None, kwargs: Mapping[str, Any]) -> st
 
 
 def _item_lines(item: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
-    yield f"{item['kind']} {item['id']}", "linked" if item["linked"] else "isn't linked"
+    yield f"{item['kind']} {item['id']}", _LINKED[item["linked"]]
     yield from ((f"  {one['path']}", one["text"], f"<- {one['layer']}") for one in item.get("fields", ()))
     if "provider" in item:
         yield "  provider", item["provider"] or "none that is installed knows this conn_type"
     yield from (("  warning", warning) for warning in item.get("warnings", ()))
+
+
+_LINKED = {True: "linked", False: "isn't linked", None: "can't be told"}
 
 
 def _plain(text: str) -> str:

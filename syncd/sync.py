@@ -35,6 +35,7 @@ class Prepared:
     verified: bool
     plan: Plan
     digests: Mapping[Reference, str]
+    warnings: tuple[str, ...] = ()
 
 
 def prepare(
@@ -69,10 +70,12 @@ def prepare(
     if scope.verify:
         observed = target.observe(None, seal)
     else:
-        objects = record.objects(target.name) if layout.whole else _objects(layout, resolution, scope)
-        observed = record.observed(target.name, objects - unsettled)
-        if unsettled:
-            observed = observed.updated(target.observe(unsettled, seal), unsettled)
+        objects = record.objects(target.name) if layout.needs_all else _objects(layout, resolution, scope)
+        named = [one.name for one in workspace.deployments.values() if target.name in one.targets]
+        unsure = unsettled | layout.others_write(named, objects)
+        observed = record.observed(target.name, objects - unsure)
+        if unsure:
+            observed = observed.updated(target.observe(unsure, seal), unsure)
     observed = _still_ours(observed, record, target.name, mark)
     observed = _adopt(observed, record.adopted(target.name), mark)
     latest = 0 if standing is None else standing.revision
@@ -91,7 +94,8 @@ def prepare(
         before=scope.held,
         accept=accept,
     )
-    return Prepared(goal, observed, unsettled, scope.verify, plan, _digests(values, seal))
+    warnings = layout.warnings(resolution, observed) if scope.verify else ()
+    return Prepared(goal, observed, unsettled, scope.verify, plan, _digests(values, seal), warnings)
 
 
 def carry_out(
@@ -124,9 +128,11 @@ def carry_out(
             break
         for settled, objects in written:
             observed = observed.updated(settled, objects)
+    reached = prepared.goal if at_once else {**prepared.goal, **desired}
     if not at_once:
-        writer.hold |= _unfinished(compare(prepared.goal, observed, mark=mark, seal=seal, hold=writer.hold))
-    writer.hold |= _resting_on(prepared.goal, writer.hold)
+        left = compare(reached, observed, mark=mark, seal=seal, hold=writer.hold)
+        writer.hold |= _unfinished(left, reached, writer.hold, target.layout)
+    writer.hold |= _resting_on(reached, writer.hold)
     awaiting = target.layout.awaiting(prepared.goal, _missing(prepared.goal, observed, writer.hold))
     plates = {place: document for place, document in awaiting.items() if place not in writer.hold}
     seen = _reached(target, plates, seal) if plates else None
@@ -134,7 +140,7 @@ def carry_out(
         plan = compare(plates, seen, mark=mark, seal=seal, hold={})
         writer.write(plan, writes(plan, plates, seen), seen)
         prepared = replace(prepared, plan=replace(prepared.plan, changes=(*prepared.plan.changes, *plan.changes)))
-    outcomes = tuple(_outcomes(prepared, writer.hold, target.layout))
+    outcomes = tuple(_outcomes(prepared, writer, target.layout))
     gone = _departed(prepared, writer.hold, target.layout)
     record.conclude(target.name, mark.revision, (*outcomes, *gone), prepared.digests, now, whole=prepared.verified)
     return outcomes
@@ -151,6 +157,7 @@ class _Writer:
     progress: Progress
     hold: dict[Place, SyncError]
     done: int = 0
+    written: set[Place] = field(default_factory=set)
 
     def write(self, plan: Plan, batch: Sequence[Write], observed: Observed) -> list[tuple[Observed, frozenset[str]]]:
         """What objects hold now, part by part. Raises WaitError where the lease is lost."""
@@ -164,6 +171,7 @@ class _Writer:
             self.record.settle(self.target.name, settled, objects)
             written.append((settled, objects))
             self.hold |= _failed(part, results)
+            self.written.update(place for write in part if write.object in objects for place in write.places)
             self.done += len(part)
             self.progress(self.done, total)
         return written
@@ -177,14 +185,19 @@ def _reached(target: Target, places: Iterable[Place], seal: Seal) -> Observed | 
         return None
 
 
-def _unfinished(left: Plan) -> Mapping[Place, SyncError]:
+def _unfinished(
+    left: Plan, goal: Documents, hold: Mapping[Place, SyncError], layout: Layout
+) -> Mapping[Place, SyncError]:
     """What no step could write: something that it waits for failed."""
-    return {
-        change.place: WaitError(
-            Reason.NOT_SYNCED_YET, str(change.place), "waits for what could not be written", "see what failed beside it"
-        )
-        for change in left.changes
-    }
+    found: dict[Place, SyncError] = {}
+    for place in (change.place for change in left.changes):
+        document = goal[place]
+        around = (*((document.part,) if document and document.part else ()), *layout.plates(layout.deployment(place)))
+        cause = next((hold[one] for one in around if one in hold), None)
+        why = f"waits for {cause.subject}, which {cause.problem}" if cause else "waits for what could not be written"
+        remedy = cause.remedy if cause else "see what failed beside it"
+        found[place] = WaitError(Reason.NOT_SYNCED_YET, str(place), why, remedy)
+    return found
 
 
 def _resting_on(goal: Documents, hold: Mapping[Place, SyncError]) -> Mapping[Place, SyncError]:
@@ -345,14 +358,17 @@ def _failed(part: Sequence[Write], results: Mapping[str, Stamp | SyncError | Non
     }
 
 
-def _outcomes(prepared: Prepared, hold: Mapping[Place, SyncError], layout: Layout) -> Iterator[Outcome]:
+def _outcomes(prepared: Prepared, writer: _Writer, layout: Layout) -> Iterator[Outcome]:
     actions = {change.place: _action(change) for change in prepared.plan.changes}
+    hold = writer.hold
     for place in sorted(prepared.goal.keys() | hold.keys()):
         error = hold.get(place)
         if error is not None:
             yield Outcome(place, layout.item(place), "held", error)
-        elif place in actions or prepared.goal[place] is not None:
-            yield Outcome(place, layout.item(place), actions.get(place, "unchanged"))
+        elif place in writer.written:
+            yield Outcome(place, layout.item(place), actions.get(place, "updated"))
+        elif prepared.goal[place] is not None:
+            yield Outcome(place, layout.item(place), "unchanged")
     told = set(hold.values())
     for name, unread in sorted(prepared.observed.unread.items()):
         if unread not in told:

@@ -148,6 +148,7 @@ def _show_plan(one: Pass) -> None:
     show.say((one.target, "bold"), f": {', '.join(said) or 'nothing to do'}")
     show.changes([_group(change) for change in found.changes])
     _show_held(one.target, found.hold, found.digest)
+    show.warnings(f"{one.target}: {text}" for text in one.prepared.warnings)
 
 
 def _show_sync(one: Pass) -> None:
@@ -160,6 +161,7 @@ def _show_sync(one: Pass) -> None:
     said += [f"{len(hold)} held"] if hold else []
     show.say(show.FAILED if hold else show.DONE, (one.target, "bold"), f": {', '.join(said) or 'nothing to do'}")
     _show_held(one.target, hold, one.prepared.plan.digest)
+    show.warnings(f"{one.target}: {text}" for text in one.prepared.warnings)
 
 
 def _show_held(target: str, hold: Mapping[Place, SyncError], digest: str) -> None:
@@ -226,6 +228,7 @@ def _plan_document(one: Pass) -> dict[str, Any]:
         "changes": [],
         "held": [],
         "deletes_digest": None,
+        "warnings": list(one.prepared.warnings) if one.prepared else [],
     }
     if one.prepared is not None:
         found = one.prepared.plan
@@ -256,6 +259,7 @@ def _sync_document(one: Pass) -> dict[str, Any]:
         "unchanged": sum(outcome.action == "unchanged" and outcome.error is None for outcome in one.outcomes),
         "held": [_held_document(outcome.place, outcome.error) for outcome in one.outcomes if outcome.error is not None],
         "deletes_digest": (one.prepared.plan.digest if one.prepared else "") or None,
+        "warnings": list(one.prepared.warnings) if one.prepared else [],
     }
 
 

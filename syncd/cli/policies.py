@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from syncd.cli import show
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
-from syncd.cli.session import start
+from syncd.cli.session import Session, start
+
+if TYPE_CHECKING:
+    from syncd.core.documents import Place
+    from syncd.core.layouts.split import Split
+    from syncd.core.model import Workspace
 
 POLICIES = epilog(
     examples(
@@ -31,13 +37,14 @@ def policies(
     """Print what to grant in a Vault, as its commands.
 
     A deployment reads what lies under its own path, in `split` the shared parts that it is to have, and nothing else.
-    syncd's own policy is the last; it needs no right on policies but in `split`. There, run it again when links change.
+    syncd's own policy is the last; it needs no right on policies but in `split`. There, where syncd doesn't write them,
+    run it again after a sync in which links changed.
     """
     from syncd.cli.usage import WrongUsage
+    from syncd.core.documents import Mark
     from syncd.core.errors import FixError, Reason
     from syncd.core.layouts.split import Split
-    from syncd.core.model import Scope
-    from syncd.core.resolve import resolve
+    from syncd.installation import SETTINGS
     from syncd.targets.vault import Settings, grants
 
     if auth_type not in grants.LOGINS:
@@ -46,18 +53,46 @@ def policies(
     here = session.installation
     _, settings = here.targets.get(target, ("", None))
     if not isinstance(settings, Settings):
-        raise FixError(
-            Reason.INVALID_SETTINGS, f"target {target}", "is no target of type vault", "`syncd target list` shows them"
-        )
+        problem = "is no target of type vault" if target in here.targets else f"isn't in {here.home / SETTINGS}"
+        raise FixError(Reason.INVALID_SETTINGS, f"target {target}", problem, "`syncd target list` shows them")
     if templated and settings.layout == Split.name:
         raise WrongUsage("in layout split each deployment has a policy of its own: not with --templated")
     prefix, team = settings.prefix or session.workspace, session.load()
     references = here.allowed.vault if here.vault == target else ()
-    of = grants.Extent(target, settings.mount_point, prefix, settings.layout, settings.writes_policies, references)
+    # At revision 0: somebody else writes it, and never ahead of what the registry knows.
+    mark = Mark(session.registry.instance, session.workspace, target, 0)
+    of = grants.Extent(
+        target, settings.mount_point, prefix, settings.layout, settings.writes_policies, references, mark
+    )
     users = [one.name for one in team.deployments.values() if target in one.targets]
-    shares = Split(prefix).shares(resolve(team, Scope(target)))
+    shares: Mapping[str, Collection[Place]] = {}
+    gone: Collection[str] = ()
+    if settings.layout == Split.name:
+        shares, gone = _shared(session, target, Split(prefix), team)
     found = grants.templated(of) if templated else grants.grants(of, users, auth_type, shares)
+    if not settings.writes_policies:
+        found = (*grants.withdrawn(of, gone), *found)
     if output is Output.JSON:
         show.as_json({"policies": [{"name": one.name, "rules": one.rules, "role": one.role} for one in found]})
     else:
         typer.echo(grants.script(found, settings.namespace))
+
+
+def _shared(
+    session: Session, target: str, layout: Split, team: Workspace
+) -> tuple[Mapping[str, Collection[Place]], Collection[str]]:
+    """What each deployment is to read of what is shared, with what its links name until the next sync; and the
+    deployments that have a policy, and aren't there any more."""
+    from syncd.core.layouts.sharing import Sharing
+    from syncd.core.model import Scope
+    from syncd.core.resolve import resolve
+    from syncd.registry.record import Record
+
+    record = Record(session.registry, session.workspace)
+    in_use = Sharing(layout, record.observed(target, record.objects(target))).in_use
+    shares = layout.shares(resolve(team, Scope(target)))
+    users = [name for name, one in team.deployments.items() if target in one.targets]
+    empty: frozenset[Place] = frozenset()
+    granted = {name: shares.get(name, empty) | in_use.get(name, empty) for name in users}
+    with_policies = filter(None, (layout.policy_of(Place(name)) for name in record.objects(target)))
+    return granted, set(with_policies).difference(users)

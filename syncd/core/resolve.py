@@ -29,16 +29,16 @@ from syncd.core.secrets import secret_paths
 class Resolved:
     """One item: trimmed layers, and the secret paths of what they merge to.
 
-    Items whose layers are the same share one Resolved: what is made from it is made once. `environment` is the one
-    whose deployments all have the layers below the link's; empty where its link replaces something of them, and for a
-    deployment's own definition.
+    Items whose layers are the same share one Resolved: what is made from it is made once. `shared_in` is the
+    environment whose deployments all have the layers below the link's; empty where its link replaces something of them,
+    and for a deployment's own definition.
     """
 
     kind: str
     id: str
     layers: tuple[Layer, ...] = field(repr=False)
     secret: frozenset[Path]
-    environment: str = ""
+    shared_in: str = ""
 
     @property
     def effective(self) -> Effective:

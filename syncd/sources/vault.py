@@ -26,10 +26,10 @@ _MOST = 10_000
 
 @dataclass(frozen=True)
 class _Seen:
-    """What was read between two moments."""
+    """What was read last at one moment, and was there at an earlier one already."""
 
     at: float
-    until: float
+    since: float
     version: int
     envelope: Mapping[str, Any] | None = field(repr=False)
 
@@ -77,8 +77,10 @@ class VaultSource:
             self._refuse_lately_failed(now)
             return self._read(name, now, seen)
         except FixError:
-            # Whoever is refused has nothing to go on with, should Vault be away next.
-            self._seen.clear()
+            # Whoever is refused has nothing to go on with, should Vault be away next; a part tells of its link alone.
+            if after is None:
+                self._seen.clear()
+            self._seen.pop(name, None)
             raise
         except WaitError as error:
             failure = error
@@ -96,7 +98,8 @@ class VaultSource:
 
     def _was_read_after(self, seen: _Seen, after: Place) -> bool:
         earlier = self._seen.get(after.object)
-        return earlier is not None and seen.at >= earlier.until
+        # The other one was there all the while from its first reading on.
+        return earlier is not None and seen.at >= earlier.since
 
     def _refuse_lately_failed(self, now: float) -> None:
         failed = self._failed  # another thread may forget it meanwhile
@@ -116,13 +119,16 @@ class VaultSource:
         if kept is None:
             if name.endswith(f"/{NAMEPLATE}"):
                 self._vault.check()  # a wrong mount has its own error
-            self._keep(name, _Seen(now, self._clock(), 0, None))
+            since = seen.since if seen is not None and seen.envelope is None else self._clock()
+            self._keep(name, _Seen(now, since, 0, None))
             return None
         # The same object as long as it is the same version: what was made from it is kept.
         same = seen is not None and seen.version == kept.version and seen.envelope == kept.data
-        envelope = seen.envelope if same and seen is not None else kept.data
-        self._keep(name, _Seen(now, self._clock(), kept.version, envelope))
-        return envelope
+        if same and seen is not None:
+            self._keep(name, _Seen(now, seen.since, seen.version, seen.envelope))
+            return seen.envelope
+        self._keep(name, _Seen(now, self._clock(), kept.version, kept.data))
+        return kept.data
 
     def _keep(self, name: str, seen: _Seen) -> None:
         if len(self._seen) >= _MOST:

@@ -156,6 +156,6 @@ def test_where_the_shared_part_cannot_be_had_it_is_an_error_and_never_half_a_con
 def test_whoever_holds_an_older_link_than_the_shared_part_knows_reads_it_again(ours: Any, vaulted: Vaulted) -> None:
     path = f"{vaulted.mount}/data/{shared(vaulted)}"
     there = done(vaulted.server, "GET", path)["data"]["data"]
-    done(vaulted.server, "POST", path, {"data": {**there, "awaits": {"etl-dev": 99}}})
+    done(vaulted.server, "POST", path, {"data": {**there, "versions": {"etl-dev": 99}}})
 
     assert found(ours) == FOUND  # it is as it was: both lie there at once

@@ -138,7 +138,7 @@ def test_a_plan(syncd: Syncd) -> None:
     change = next(one for one in target["changes"] if one["object"].endswith("etl-dev/connections/warehouse"))
 
     assert keys(document) == {"workspace", "revision", "targets"}
-    assert keys(target) == {"target", "error", "changes", "held", "deletes_digest"}
+    assert keys(target) == {"target", "error", "changes", "held", "deletes_digest", "warnings"}
     assert keys(change) == {"object", "key", "action", "fields"}
     assert change["key"] is None
     assert change["action"] == "create"
@@ -165,7 +165,7 @@ def test_a_sync(syncd: Syncd) -> None:
     target = document["targets"][1]
 
     assert keys(document) == {"workspace", "revision", "targets"}
-    assert keys(target) == {"target", "error", "written", "unchanged", "held", "deletes_digest"}
+    assert keys(target) == {"target", "error", "written", "unchanged", "held", "deletes_digest", "warnings"}
     assert all(keys(one) == {"object", "key", "action"} for one in target["written"])
     assert target["unchanged"] == 0
     assert syncd.json("sync")["targets"][1]["unchanged"] == len(target["written"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any
 
-from syncd.core.documents import Observed, Place, Stamp, envelope, view
+from syncd.core.documents import Mark, Observed, Place, Stamp, envelope, view
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.layouts.lookup import Address, lookup, read
 from syncd.core.layouts.sharing import policy_document
@@ -56,8 +56,8 @@ State = Mapping[str, "tuple[int, Mapping[str, Any]]"]
 class SplitTarget:
     """Vault, as far as `split` asks anything of it: versions that count on over removals, and a write each.
 
-    `states` is all that ever lay there, write by write. `refuse` says which write fails, and `lose` which one is done
-    and only its answer gets lost.
+    `states` is all that ever lay there, write by write. Writes fail with the probability `failing`, some of them once
+    they are done; those of objects in `refused` always do, with `refusal`.
     """
 
     name = "files"
@@ -68,13 +68,14 @@ class SplitTarget:
         self.states: list[State] = [{}]
         self.failing = 0.0
         self.refused: set[str] = set()
+        self.refusal: type[SyncError] = WaitError
         self._random = random
 
     def observe(self, objects: Any, seal: Any) -> Observed:
         views, stamps = {}, {}
         for name, (version, content) in self.states[-1].items():
             if objects is None or name in objects:
-                stamps[name] = Stamp(MARK._replace(revision=content["mark"]["revision"]), str(version))
+                stamps[name] = Stamp(Mark(**content["mark"]), str(version))
                 if not content.get("removed"):
                     place = Place(name)
                     kept = {key: value for key, value in content.items() if key not in ("format", "mark")}
@@ -97,8 +98,10 @@ class SplitTarget:
         assert (held and str(held[0])) == (write.expected and write.expected.version)
         if not write.put and not write.drop:
             return None if held is None else write.expected
+        if write.object in self.refused:
+            return self.refusal(Reason.REFUSED, write.object, "won't do")
         failure = WaitError(Reason.UNAVAILABLE, write.object, "doesn't answer")
-        if write.object in self.refused or self._random.random() < self.failing:
+        if self._random.random() < self.failing:
             return failure
         content = GONE if not write.put else write.put[""].written
         version = self.put(write.object, envelope(content, mark))
@@ -179,7 +182,7 @@ class World:
         self.sync()
         shares = self.layout.shares(self._resolved())
         for name in deployments:
-            content = policy_document(shares.get(name, ())).content
+            content = policy_document(shares.get(name, ())).content if name in self.workspace.deployments else GONE
             self.target.put(self.layout.policy(name).object, envelope(content, MARK._replace(revision=0)))
 
     def mend(self) -> None:
@@ -223,6 +226,11 @@ class World:
 
         found = lookup(get, Address("analytics", item.deployment, "analytics"), item.kind, item.id)
         return None if found is None else shown(merge(read(found, "x").layers).fields)
+
+    def lies(self, item: Item, moment: int) -> bool:
+        """Does a document lie for it?"""
+        _, content = self.target.states[moment].get(self.layout.home(item).object, (0, GONE))
+        return not content.get("removed")
 
     def readable(self, state: State, deployment: str) -> set[str]:
         """Every value that a deployment's own login can read."""

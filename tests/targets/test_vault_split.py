@@ -17,8 +17,9 @@ from syncd.clients.vault.login import Credential, Login
 from syncd.clients.vault.transport import Server
 from syncd.core.documents import Place
 from syncd.core.errors import FixError, Reason, SyncError
-from syncd.core.layouts.layered import SHARED, Layered
+from syncd.core.layouts.layered import Layered
 from syncd.core.layouts.lookup import Address, Get, lookup, read
+from syncd.core.layouts.sharing import SHARED
 from syncd.core.layouts.split import Split
 from syncd.core.merge import merge
 from syncd.core.model import Item, Scope

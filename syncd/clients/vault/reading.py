@@ -80,8 +80,8 @@ class Reader:
             raise FixError(
                 Reason.ACCESS_DENIED,
                 f"mount {self.mount}",
-                "isn't there, or this login may do nothing in it",
-                "check `mount_point`, and the policy of the login",
+                "isn't there, or this login may do nothing in it, or is no more",
+                "check `mount_point`, the policy of the login, and that its token is valid",
             )
         if answer.status != 200:
             raise failure(answer, f"mount {self.mount}")

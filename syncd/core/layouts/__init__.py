@@ -17,7 +17,7 @@ class Layout(Protocol):
     """Pure: places and documents as values; a target carries them out."""
 
     @property
-    def whole(self) -> bool:
+    def needs_all(self) -> bool:
         """Does a pass need to know all that lies there, whatever its scope? So it is where deployments share."""
 
     def home(self, item: Item) -> Place:
@@ -38,11 +38,20 @@ class Layout(Protocol):
     def documents(self, resolution: Resolution, observed: Observed, seal: Seal) -> Documents:
         """The goal within the scope, removals as None. Blocked items aren't named: they stay as observed."""
 
-    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Collection[Place]) -> Documents:
-        """The part of the goal that is safe to write now, whichever write of it fails; nothing on hold is written."""
+    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Mapping[Place, SyncError]) -> Documents:
+        """The part of the goal that is safe to write now, whichever write of it fails; nothing on hold is written.
+
+        The goal itself where all of it is safe at once: then it is the only step.
+        """
 
     def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:
         """The plates of a goal as they must be where these places of it could not be written, and hold nothing."""
+
+    def others_write(self, deployments: Collection[str], objects: Collection[str]) -> frozenset[str]:
+        """What others write for these deployments, and have written: each pass looks at it, whatever its scope."""
+
+    def warnings(self, resolution: Resolution, observed: Observed) -> tuple[str, ...]:
+        """What a person should look at, though nothing is wrong: told where all was looked at."""
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
         """The items whose ids this layout can't hold, each with its error."""

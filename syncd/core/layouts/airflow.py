@@ -23,7 +23,7 @@ class AirflowFiles:
     """A `connections.json` and a `variables.json` per deployment, for `LocalFilesystemBackend`; a key per id."""
 
     name: ClassVar = "airflow"
-    whole: ClassVar = False
+    needs_all: ClassVar = False
     prefix: str
 
     def home(self, item: Item) -> Place:
@@ -52,11 +52,17 @@ class AirflowFiles:
         plates = {place: empty for deployment in resolution.linked for place in self.plates(deployment)}
         return {**wanted(self, resolution, airflow_document), **plates, **removals(self, resolution, observed)}
 
-    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Collection[Place]) -> Documents:
+    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Mapping[Place, SyncError]) -> Documents:
         return goal
 
     def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:
         return {}  # who reads this asks no plate
+
+    def others_write(self, deployments: Collection[str], objects: Collection[str]) -> frozenset[str]:
+        return frozenset()
+
+    def warnings(self, resolution: Resolution, observed: Observed) -> tuple[str, ...]:
+        return ()
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
         return {}
@@ -67,7 +73,7 @@ class AirflowPaths:
     """A path each, for `VaultBackend`: `<prefix>/deployments/<deployment>/connections/<id>`, the id as it is."""
 
     name: ClassVar = "airflow"
-    whole: ClassVar = False
+    needs_all: ClassVar = False
     prefix: str
 
     def home(self, item: Item) -> Place:
@@ -93,11 +99,17 @@ class AirflowPaths:
     def documents(self, resolution: Resolution, observed: Observed, seal: Seal) -> Documents:
         return {**wanted(self, resolution, airflow_document), **removals(self, resolution, observed)}
 
-    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Collection[Place]) -> Documents:
+    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Mapping[Place, SyncError]) -> Documents:
         return goal
 
     def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:
         return {}  # who reads this asks no plate
+
+    def others_write(self, deployments: Collection[str], objects: Collection[str]) -> frozenset[str]:
+        return frozenset()
+
+    def warnings(self, resolution: Resolution, observed: Observed) -> tuple[str, ...]:
+        return ()
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
         return {

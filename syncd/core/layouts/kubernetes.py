@@ -56,7 +56,7 @@ class Bundled:
     """
 
     name: ClassVar = "layered"
-    whole: ClassVar = True
+    needs_all: ClassVar = True
     prefix: str
     secrets: int = SECRETS
 
@@ -107,11 +107,17 @@ class Bundled:
             goal[place] = Document({**document.content, "secrets": self.secrets})
         return goal | dict.fromkeys(self._misplaced(resolution, observed))
 
-    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Collection[Place]) -> Documents:
+    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Mapping[Place, SyncError]) -> Documents:
         return step(self, goal, observed, seal)
 
     def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:
         return awaiting(self, goal, missing)
+
+    def others_write(self, deployments: Collection[str], objects: Collection[str]) -> frozenset[str]:
+        return frozenset()
+
+    def warnings(self, resolution: Resolution, observed: Observed) -> tuple[str, ...]:
+        return ()
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
         return {
@@ -155,7 +161,7 @@ class Labelled:
     """
 
     name: ClassVar = "airflow"
-    whole: ClassVar = False
+    needs_all: ClassVar = False
     prefix: str
 
     def home(self, item: Item) -> Place:
@@ -184,11 +190,17 @@ class Labelled:
     def documents(self, resolution: Resolution, observed: Observed, seal: Seal) -> Documents:
         return {**wanted(self, resolution, airflow_document), **removals(self, resolution, observed)}
 
-    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Collection[Place]) -> Documents:
+    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Mapping[Place, SyncError]) -> Documents:
         return goal
 
     def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:
         return {}  # who reads this asks no plate
+
+    def others_write(self, deployments: Collection[str], objects: Collection[str]) -> frozenset[str]:
+        return frozenset()
+
+    def warnings(self, resolution: Resolution, observed: Observed) -> tuple[str, ...]:
+        return ()
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
         return {

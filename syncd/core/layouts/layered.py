@@ -24,11 +24,6 @@ _LONGEST = 255
 """Bytes of a part of a path, as file systems have it."""
 
 
-SHARED, VERSION, AWAITS = "shared", "version", "awaits"
-"""In `split` a link's document says where its shared part lies, and which version it is itself. A shared part says at
-which version each deployment's link was when it was written: who holds an older one reads it again."""
-
-
 def folder(prefix: str, deployment: str) -> str:
     """Where a deployment's documents lie."""
     return f"{prefix}/deployments/{deployment}"
@@ -45,7 +40,7 @@ class Layered:
     """A path each, below `<prefix>/deployments/<deployment>`."""
 
     name: ClassVar = "layered"
-    whole: ClassVar = False
+    needs_all: ClassVar = False
     prefix: str
 
     def home(self, item: Item) -> Place:
@@ -87,8 +82,14 @@ class Layered:
     def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:
         return awaiting(self, goal, missing)
 
-    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Collection[Place]) -> Documents:
+    def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Mapping[Place, SyncError]) -> Documents:
         return goal
+
+    def others_write(self, deployments: Collection[str], objects: Collection[str]) -> frozenset[str]:
+        return frozenset()
+
+    def warnings(self, resolution: Resolution, observed: Observed) -> tuple[str, ...]:
+        return ()
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
         return {

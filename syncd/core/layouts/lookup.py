@@ -12,8 +12,9 @@ from typing import Any, NamedTuple, Protocol
 from syncd.core import ids
 from syncd.core.documents import NAMEPLATE, Place, decode, is_removed, read_mark
 from syncd.core.errors import FixError, Reason, WaitError
-from syncd.core.layouts.layered import AWAITS, SHARED, VERSION, Layered, folder
+from syncd.core.layouts.layered import Layered, folder
 from syncd.core.layouts.plates import is_awaits
+from syncd.core.layouts.sharing import SHARED, VERSION, VERSIONS
 from syncd.core.merge import LAYERS, Layer
 from syncd.core.model import KINDS, NAME, Path
 
@@ -98,7 +99,7 @@ def lookup(get: Get, address: Address, kind: str, id_: str) -> tuple[Envelope, .
             shared, refused = _there(get, part, after=place), None
         except FixError as error:
             shared, refused = None, error
-        if shared is not None and _is_for(shared, part, address) and not _is_awaited(shared, link, address):
+        if shared is not None and _is_for(shared, part, address) and not _is_later(shared, link, address):
             return (shared, link)
         # The link may have changed since it was read; if it hasn't, then both lay there at once.
         if _there(get, place, after=part) == link:
@@ -145,12 +146,12 @@ def _part(link: Envelope, address: Address, kind: str, id_: str) -> Place:
     return Place(name)
 
 
-def _is_awaited(shared: Envelope, link: Envelope, address: Address) -> bool:
+def _is_later(shared: Envelope, link: Envelope, address: Address) -> bool:
     """Was the link at a later version when the shared part was written?"""
-    awaits = shared.get(AWAITS, {})
-    if not isinstance(awaits, Mapping):
+    versions = shared.get(VERSIONS, {})
+    if not isinstance(versions, Mapping):
         return True
-    later, version = awaits.get(address.deployment, 0), link.get(VERSION)
+    later, version = versions.get(address.deployment, 0), link.get(VERSION)
     return type(later) is not int or type(version) is not int or version < later
 
 

@@ -9,29 +9,36 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from syncd.core.documents import SEALED, Document, Observed, Place
-from syncd.core.layouts.layered import AWAITS, SHARED, layers_document
+from syncd.core.layouts.layered import layers_document
 from syncd.core.model import Item
 
 if TYPE_CHECKING:
     from syncd.core.layouts.split import Split
     from syncd.core.resolve import Resolved
 
+SHARED, VERSION, VERSIONS = "shared", "version", "versions"
+"""A link's document says where its shared part lies, and which version it is itself. A shared part says at which
+version each deployment's link was when it was written: who holds an older one reads it again."""
+
+EDITED = "edited"
+"""Of a policy, or of a link's document: somebody else had a hand in it, and what it says isn't all there is to it."""
+
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
 @dataclass(frozen=True, eq=False)
-class Link(Document):
-    """A link's document that names its shared part; `whole` is the same complete, for where that can't be yet."""
+class LinkDocument(Document):
+    """It names its shared part; `complete` is the same with all layers, for where that can't be yet."""
 
     part: Place = field(kw_only=True)
-    whole: Document | None = field(repr=False, kw_only=True)
+    complete: Document | None = field(repr=False, kw_only=True)
 
 
-def link_document(one: Resolved, part: Place, whole: Document | None) -> Link:
+def link_document(one: Resolved, part: Place, complete: Document | None) -> LinkDocument:
     """The link's own layer, and where the others lie."""
     own = layers_document(one, [layer for layer in one.layers if layer.name == "link"])
-    return Link({**own.content, SHARED: part.object}, own.secret, part=part, whole=whole)
+    return LinkDocument({**own.content, SHARED: part.object}, own.secret, part=part, complete=complete)
 
 
 def shared_document(one: Resolved) -> Document:
@@ -50,7 +57,7 @@ def parts_of(policy: Document | None) -> frozenset[Place]:
 
 
 @dataclass(frozen=True)
-class There:
+class Sharing:
     """What was observed, by who shares what with whom."""
 
     layout: Split
@@ -71,8 +78,8 @@ class There:
         """The shared parts that each deployment may read."""
         found = {}
         for place, shown in self.observed.views.items():
-            deployment = self.layout.deployment(place)
-            if deployment and place == self.layout.policy(deployment):
+            deployment = self.layout.policy_of(place)
+            if deployment:
                 names = _plain(shown.get((SHARED,), "null"))
                 found[deployment] = frozenset(Place(name) for name in names or () if isinstance(name, str))
         return found
@@ -103,24 +110,28 @@ class There:
         stamp = self.observed.stamps.get(place.object)
         return 0 if stamp is None else int(stamp.version)
 
-    def awaits(self, part: Place) -> Mapping[str, Any]:
+    def versions(self, part: Place) -> Mapping[str, Any]:
         """The links that a reader may hold an older document of than there is: not those at their first version."""
         item = self.layout.shared_item(part)
         if item is None:
             return {}
         found = {name: version for name, version in self._versions.get(item, ()) if version > 1}
-        return {AWAITS: dict(sorted(found.items()))} if found else {}
+        return {VERSIONS: dict(sorted(found.items()))} if found else {}
+
+    @cached_property
+    def obscure(self) -> frozenset[str]:
+        """The deployments of whose policy nobody knows what it grants."""
+        edited = (place for place, shown in self.observed.views.items() if (EDITED,) in shown)
+        return frozenset(filter(None, map(self.layout.policy_of, edited)))
 
     def is_blind(self, part: Place) -> bool:
-        """Could a link that names it, or a policy, not be looked at?"""
+        """Could a link that may name it, or a policy, not be looked at?"""
         item = self.layout.shared_item(part)
-        unread = [(Place(name), self.layout.item(Place(name))) for name in self.observed.unread]
-        return any(
-            found._replace(deployment="") == item
-            if found
-            else place == self.layout.policy(self.layout.deployment(place))
-            for place, found in unread
-        )
+        for place in map(Place, self.observed.unread):
+            found = self.layout.item(place)
+            if self.layout.policy_of(place) or (found is not None and found._replace(deployment="") == item):
+                return True
+        return False
 
     @cached_property
     def _versions(self) -> Mapping[Item, list[tuple[str, int]]]:

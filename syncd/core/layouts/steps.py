@@ -9,30 +9,33 @@ A link that can't name its part yet is written complete, unless what it waits fo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from syncd.core.documents import Document, Documents, Observed, Place, Seal, View, view
-from syncd.core.layouts.layered import VERSION
-from syncd.core.layouts.sharing import Link, There, parts_of, policy_document
+from syncd.core.errors import FixError, SyncError
+from syncd.core.layouts.sharing import VERSION, LinkDocument, Sharing, parts_of, policy_document
 
 if TYPE_CHECKING:
     from syncd.core.layouts.split import Split
 
 
-def step(layout: Split, goal: Documents, observed: Observed, seal: Seal, hold: Collection[Place]) -> Documents:
+def step(layout: Split, goal: Documents, observed: Observed, seal: Seal, hold: Mapping[Place, SyncError]) -> Documents:
     """The part of the goal that is safe now. A pass takes steps until nothing is left, or nothing moves."""
-    one = _Step(layout, goal, There(layout, observed), _Settled(goal, observed, seal))
+    one = _Step(layout, goal, Sharing(layout, observed), _Settled(goal, observed, seal), hold)
     parts, policies = dict(one.parts()), dict(one.policies())
-    coming = {place: document for place, document in {**parts, **policies}.items() if place not in hold}
-    links = {place: one.link(place, document, coming) for place, document in goal.items() if isinstance(document, Link)}
-    late = {layout.deployment(place) for place, document in links.items() if document is _LATER}
+    links = {place: one.link(place, document, parts, policies) for place, document in one.links()}
+    late = {layout.nameplate(layout.deployment(place)) for place, document in links.items() if document is _LATER}
     # A nameplate speaks for documents that are there: until then a miss means what it meant before.
-    others = {place: document for place, document in one.others() if place not in map(layout.nameplate, late)}
-    now = {place: document for place, document in links.items() if document is not _LATER}
-    return {**others, **parts, **policies, **now}
+    others = {place: document for place, document in one.others() if place not in late}
+    return {
+        **others,
+        **parts,
+        **{place: document for place, (document, _) in policies.items()},
+        **{place: document for place, document in links.items() if document is not _LATER},
+    }
 
 
 _LATER = Document({})
@@ -42,13 +45,27 @@ _LATER = Document({})
 class _Step:
     layout: Split
     goal: Documents
-    there: There
+    there: Sharing
     settled: _Settled
+    hold: Mapping[Place, SyncError]
 
     @cached_property
     def ready(self) -> frozenset[Place]:
-        """The shared parts that lie there as wanted."""
-        return frozenset(filter(self.settled, self.there.parts))
+        """The shared parts of ours that lie there as wanted."""
+        return frozenset(part for part in self.there.parts if part not in self.hold and self.settled(part))
+
+    @cached_property
+    def stuck(self) -> frozenset[Place]:
+        """The shared parts that wait for a link whom somebody must see to: nobody else is to wait for it."""
+        changing = (place for place in self.goal if self.layout.shared_item(place) and not self.settled(place))
+        return frozenset(part for part in changing if any(map(self._is_stuck, self.there.users.get(part, ()))))
+
+    @cached_property
+    def granted(self) -> Mapping[str, frozenset[Place]]:
+        """What policies are to grant; of those that the goal names."""
+        return {
+            name: parts_of(document) for place, document in self.goal.items() if (name := self.layout.policy_of(place))
+        }
 
     def parts(self) -> Iterator[tuple[Place, Document | None]]:
         for place, document in self.goal.items():
@@ -57,47 +74,60 @@ class _Step:
             if document is None and not self.there.users.get(place):
                 yield place, None
             elif document is not None and self._may_be_written(place):
-                yield place, replace(document, aside=self.there.awaits(place))
+                yield place, replace(document, aside=self.there.versions(place))
 
-    def policies(self) -> Iterator[tuple[Place, Document | None]]:
-        for place, document in self.goal.items():
-            deployment = self.layout.deployment(place)
-            if not self._is_policy(place):
-                continue
-            old, wanted = self.there.granted.get(deployment, frozenset()), parts_of(document)
+    def policies(self) -> Iterator[tuple[Place, tuple[Document | None, frozenset[Place]]]]:
+        """With what they grant then."""
+        for deployment, wanted in self.granted.items():
+            place, old = self.layout.policy(deployment), self.there.granted.get(deployment, frozenset())
             in_use = self.there.in_use.get(deployment, frozenset())
             parts = (old & (wanted | in_use)) | (wanted & self.ready)
             if parts:
-                yield place, policy_document(parts)
+                yield place, (policy_document(parts), parts)
             elif place in self.there.observed.views:
-                yield place, None
+                yield place, (None, parts)
 
-    def link(self, place: Place, document: Link, coming: Documents) -> Document | None:
-        """The document to write now; _LATER where the shared part or its grant is `coming`."""
-        deployment = self.layout.deployment(place)
+    def links(self) -> Iterator[tuple[Place, LinkDocument]]:
+        return ((place, document) for place, document in self.goal.items() if isinstance(document, LinkDocument))
+
+    def link(
+        self,
+        place: Place,
+        document: LinkDocument,
+        parts: Documents,
+        policies: Mapping[Place, tuple[Document | None, frozenset[Place]]],
+    ) -> Document | None:
+        """The document to write now; _LATER where the shared part or its grant is written in this very step."""
+        deployment, part = self.layout.deployment(place), document.part
+        if part in self.stuck:
+            return document.complete
         if self.settled(place):
             return document
-        if document.part in self.ready and document.part in self.there.granted.get(deployment, ()):
+        if part in self.ready and part in self.there.granted.get(deployment, ()):
             return replace(document, aside={VERSION: self.there.version(place) + 1})
-        granted = parts_of(coming.get(self.layout.policy(deployment)))
-        is_coming = coming.get(document.part) or (document.part in self.ready and document.part in granted)
-        return _LATER if is_coming and place not in self.there.named else document.whole
+        policy = self.layout.policy(deployment)
+        _, granted = policies.get(policy, (None, frozenset())) if policy not in self.hold else (None, frozenset())
+        is_coming = (parts.get(part) and part not in self.hold) or (part in self.ready and part in granted)
+        return _LATER if is_coming and place not in self.there.named else document.complete
 
     def others(self) -> Iterator[tuple[Place, Document | None]]:
         for place, document in self.goal.items():
-            if not (isinstance(document, Link) or self._is_policy(place) or self.layout.shared_item(place)):
+            if not (
+                isinstance(document, LinkDocument) or self.layout.policy_of(place) or self.layout.shared_item(place)
+            ):
                 yield place, document
 
-    def _is_policy(self, place: Place) -> bool:
-        deployment = self.layout.deployment(place)
-        return bool(deployment) and place == self.layout.policy(deployment)
+    def _is_stuck(self, link: Place) -> bool:
+        return isinstance(self.hold.get(link), FixError) and not self.settled(link)
 
     def _may_be_written(self, part: Place) -> bool:
         """Do all that can read it get it by the goal, and will no link that names it change once it is written?"""
-        if not all(map(self.settled, self.there.users.get(part, ()))):
+        if self.there.obscure:
             return False
-        policies = (self.layout.policy(name) for name in self.there.readers.get(part, ()))
-        return all(policy not in self.goal or part in parts_of(self.goal[policy]) for policy in policies)
+        readers = self.there.readers.get(part, ())
+        return all(map(self.settled, self.there.users.get(part, ()))) and all(
+            part in self.granted.get(name, {part}) for name in readers
+        )
 
 
 class _Settled:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from syncd.core.documents import Place
+from syncd.core.documents import Mark, Place
 from syncd.core.layouts.airflow import AirflowPaths
 from syncd.core.layouts.layered import Layered
 from syncd.core.layouts.split import Split
@@ -30,7 +30,7 @@ class Extent(NamedTuple):
     """Whose documents are granted: those of one target, below one prefix.
 
     `writes_policies` says that syncd grants what deployments share; `references` are paths that definitions may read,
-    each with its mount before it.
+    each with its mount before it; `mark` says whose the policies of shared parts are.
     """
 
     target: str
@@ -39,14 +39,23 @@ class Extent(NamedTuple):
     layout: str = Layered.name
     writes_policies: bool = False
     references: tuple[str, ...] = ()
+    mark: Mark = Mark("", "", "", 0)
 
 
 class Grant(NamedTuple):
-    """A policy and who gets it. `role` is what `vault write` takes; empty where a policy is all there is to say."""
+    """A policy and who gets it. `role` is what `vault write` takes; empty where a policy is all there is to say.
+
+    Without `rules` it is to go.
+    """
 
     name: str
     rules: str
     role: str = ""
+
+
+def withdrawn(of: Extent, deployments: Iterable[str]) -> tuple[Grant, ...]:
+    """What deployments were granted that are there no more."""
+    return tuple(Grant(policy_name(of.target, of.prefix, name), "") for name in sorted(deployments))
 
 
 def grants(
@@ -64,7 +73,7 @@ def grants(
         shared = policy_name(of.target, of.prefix, deployment)
         policies = f"{name},{shared}" if of.layout == Split.name else name
         if of.layout == Split.name and not of.writes_policies:
-            found.append(Grant(shared, rules(of.mount, parts) or "# nothing is shared yet\n"))
+            found.append(Grant(shared, rules(of.mount, parts, of.mark)))
         found.append(Grant(name, _reader(of, deployment), _ROLE[login].format(mount=login, name=name, policy=policies)))
     return (*found, _writer(of))
 
@@ -76,8 +85,11 @@ def templated(of: Extent) -> tuple[Grant, ...]:
 
 def script(found: Iterable[Grant], namespace: str = "") -> str:
     """The same as commands for a shell."""
-    lines = [f"export VAULT_NAMESPACE={shlex.quote(namespace)}"] if namespace else []
+    lines = ["set -e"] + ([f"export VAULT_NAMESPACE={shlex.quote(namespace)}"] if namespace else [])
     for grant in found:
+        if not grant.rules:
+            lines.append(f"vault policy delete {grant.name}")
+            continue
         lines.append(f"vault policy write {grant.name} - <<'EOF'\n{grant.rules}EOF")
         if grant.role:
             lines.append(f"vault write {grant.role}")

@@ -12,6 +12,7 @@ from syncd.core.documents import REMOVED, Document, Mark, Place, Seal, decode, e
 from syncd.core.errors import FixError, Reason
 from syncd.core.layouts.airflow import AirflowPaths, found_fields
 from syncd.core.layouts.layered import Layered
+from syncd.core.layouts.sharing import EDITED, VERSION
 
 if TYPE_CHECKING:
     from syncd.clients.vault.reading import Kept
@@ -59,6 +60,8 @@ class Inside:
             if error.reason is Reason.NEWER_DOCUMENT:
                 raise
             return None, Document({})
+        if content.get(VERSION, kept.version) != kept.version:  # written again by somebody, just as it was
+            content[EDITED] = True
         return mark, None if is_removed(content) else self.layout.found(Place(name), content)
 
     def content(self, subject: str, document: Document | None, mark: Mark, seal: Seal) -> Content:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from syncd.core.documents import Document, Mark, Place, Seal, Stamp, read_mark
 from syncd.core.errors import FixError, Reason, WaitError
-from syncd.core.layouts.sharing import parts_of, policy_document
+from syncd.core.layouts.sharing import EDITED, parts_of, policy_document
 from syncd.core.plan import Write
 
 if TYPE_CHECKING:
@@ -29,9 +29,10 @@ def policy_name(target: str, prefix: str, deployment: str) -> str:
     return f"airflow_{target}_{prefix}_{deployment}_shared"
 
 
-def rules(mount: str, parts: Iterable[Place]) -> str:
-    """What grants these shared parts, and nothing else."""
-    return "".join(f'path "{mount}/data/{part.object}" {{\n  capabilities = ["read"]\n}}\n' for part in sorted(parts))
+def rules(mount: str, parts: Iterable[Place], mark: Mark) -> str:
+    """What grants these shared parts, and nothing else, and says whose it is."""
+    granted = (f'path "{mount}/data/{part.object}" {{\n  capabilities = ["read"]\n}}\n' for part in sorted(parts))
+    return "".join((f"{_MARK}{json.dumps(mark._asdict())}\n", *granted))
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,19 @@ class Policies:
     def deployments(self) -> list[str]:
         """Those that have one, whether or not anything else of theirs is there. Raises SyncError."""
         start, _, end = policy_name(self.target, self.prefix, "*").partition("*")
+        least = len(start) + len(end)
         names = (name for name in self.vault.policies() if name.startswith(start) and name.endswith(end))
-        return [name[len(start) : -len(end)] for name in names]
+        return [name[len(start) : -len(end)] for name in names if len(name) > least]
 
     def read(self, name: str, seal: Seal) -> tuple[Stamp, Document | None] | None:
         """Whose it is and what it grants; None where there is none. Raises SyncError."""
         text = self.vault.policy(self._name(name))
-        return None if text is None else (_stamp(text), policy_document(self._granted(text)))
+        if text is None:
+            return None
+        document = policy_document(self._granted(text))
+        ours = _canonical(rules(self.vault.mount, parts_of(document), Mark("", "", "", 0)))
+        # Of whatever else stands in it, nobody knows what it grants.
+        return _stamp(text), document if _canonical(text) == ours else Document({**document.content, EDITED: True})
 
     def write(self, write: Write, mark: Mark, seal: Seal) -> Stamp | None:
         """Carry it out; None where none is left. Raises SyncError."""
@@ -72,7 +79,7 @@ class Policies:
         if not write.put:
             self.vault.delete_policy(name)
             return None
-        text = f"{_MARK}{json.dumps(mark._asdict())}\n{rules(self.vault.mount, parts_of(write.put['']))}"
+        text = rules(self.vault.mount, parts_of(write.put[""]), mark)
         self.vault.set_policy(name, text)
         if self.vault.policy(name) != text:
             raise WaitError(Reason.CONFLICT, subject, "was changed while it was written", "sync again")
@@ -84,8 +91,13 @@ class Policies:
     def _granted(self, text: str) -> Iterable[Place]:
         start = f"{self.vault.mount}/data/"
         for path, body in _RULE.findall(text):
-            if path.startswith(start) and '"read"' in body and '"deny"' not in body:
+            if path.startswith(start) and '"read"' in body:
                 yield Place(path[len(start) :])
+
+
+def _canonical(text: str) -> str:
+    """Without comments of whole lines, and however it is indented."""
+    return " ".join(" ".join(line for line in text.splitlines() if not line.lstrip().startswith("#")).split())
 
 
 def _stamp(text: str) -> Stamp:

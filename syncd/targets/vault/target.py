@@ -84,7 +84,7 @@ class VaultTarget:
 
     def objects(self, name: str) -> _Objects:
         """What reads and writes this object."""
-        if isinstance(self.layout, Split) and self.layout.policy(self.layout.deployment(Place(name))) == Place(name):
+        if isinstance(self.layout, Split) and self.layout.policy_of(Place(name)):
             return self._policies
         return self._paths
 
