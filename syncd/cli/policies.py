@@ -82,17 +82,28 @@ def _shared(
     session: Session, target: str, layout: Split, team: Workspace
 ) -> tuple[Mapping[str, Collection[Place]], Collection[str]]:
     """What each deployment is to read of what is shared, with what its links name until the next sync; and the
-    deployments that have a policy, and aren't there any more."""
+    deployments that have a policy, and aren't there any more.
+
+    What lies there and may not be as wanted yet is nobody's to read anew: it may hold what a deployment never had.
+    """
     from syncd.core.layouts.sharing import Sharing
     from syncd.core.model import Scope
     from syncd.core.resolve import resolve
+    from syncd.registry import status
     from syncd.registry.record import Record
 
     record = Record(session.registry, session.workspace)
-    in_use = Sharing(layout, record.observed(target, record.objects(target))).in_use
+    there = Sharing(layout, record.observed(target, record.objects(target)))
     shares = layout.shares(resolve(team, Scope(target)))
     users = [name for name, one in team.deployments.items() if target in one.targets]
+    last = status.last_pass(session.registry, session.workspace, target)
+    old = there.parts if last is None or last.behind_since or last.revision != team.revision else frozenset()
     empty: frozenset[Place] = frozenset()
-    granted = {name: shares.get(name, empty) | in_use.get(name, empty) for name in users}
+    granted = {
+        name: (shares.get(name, empty) - (old - there.granted.get(name, empty))) | there.in_use.get(name, empty)
+        for name in users
+    }
+    if granted != {name: shares.get(name, empty) for name in users}:
+        show.tell(f"target {target} isn't in sync yet: `syncd sync`, and then this again")
     with_policies = filter(None, (layout.policy_of(Place(name)) for name in record.objects(target)))
     return granted, set(with_policies).difference(users)

@@ -218,7 +218,7 @@ def test_what_is_broken_is_no_success_and_does_not_hide_the_rest(
 
     assert code == 1
     assert [problem["problem"] for problem in found["problems"]] == ["is no JSON object"]
-    assert [item["linked"] for item in found["items"]] == [False, True]
+    assert [item["linked"] for item in found["items"]] == [None, True]
 
 
 def test_a_mistyped_deployment_is_told(report: Report, shared: Shared, configured: Configure) -> None:

@@ -80,15 +80,46 @@ def test_the_commands_are_for_the_namespace_of_the_target(with_vault: Syncd) -> 
     settings = with_vault.home / "syncd.toml"
     settings.write_text(settings.read_text().replace("mount_point", 'namespace = "team/a b"\nmount_point'))
 
-    assert with_vault.ok("policies", "vault").out.startswith("export VAULT_NAMESPACE='team/a b'\n")
+    assert with_vault.ok("policies", "vault").out.startswith("set -e\nexport VAULT_NAMESPACE='team/a b'\n")
 
 
-@pytest.mark.parametrize("target", ["files", "nonesuch"])
-def test_a_target_that_is_no_vault_is_told(with_vault: Syncd, target: str) -> None:
+@pytest.mark.parametrize(("target", "problem"), [("files", "is no target of type vault"), ("nonesuch", "isn't in ")])
+def test_a_target_that_is_no_vault_is_told(with_vault: Syncd, target: str, problem: str) -> None:
     result = with_vault("policies", target)
 
     assert result.code == 1
-    assert f"target {target}: is no target of type vault" in result.said
+    assert f"target {target}: {problem}" in result.said
+
+
+def test_in_split_each_deployment_has_a_policy_for_what_is_shared(with_vault: Syncd) -> None:
+    settings = with_vault.home / "syncd.toml"
+    settings.write_text(settings.read_text().replace("[targets.vault]\n", '[targets.vault]\nlayout = "split"\n'))
+    printed = with_vault.ok("policies", "vault").out
+    shared = "airflow_vault_analytics_etl-dev_shared"
+
+    assert f"vault policy write {shared} " in printed
+    assert f"token_policies=airflow_vault_analytics_etl-dev,{shared}" in printed
+    assert '/analytics/environments/dev/connections/warehouse" {' in printed
+
+
+def test_in_split_there_is_no_one_policy_for_all(with_vault: Syncd) -> None:
+    settings = with_vault.home / "syncd.toml"
+    settings.write_text(settings.read_text().replace("[targets.vault]\n", '[targets.vault]\nlayout = "split"\n'))
+    result = with_vault("policies", "vault", "--templated")
+
+    assert result.code == 2
+    assert "not with --templated" in result.said
+
+
+def test_it_prints_what_references_need(with_vault: Syncd) -> None:
+    settings = with_vault.home / "syncd.toml"
+    paths = '["kv/team/*", "kv/a*b"]'
+    allowed = f'[references]\nvault = {{target = "vault", paths = {paths}}}\n'
+    settings.write_text(settings.read_text().replace("[references]\n", allowed))
+    printed = with_vault.ok("policies", "vault").out
+
+    assert 'path "kv/data/team/*" {' in printed
+    assert "# and what kv/a*b stands for" in printed
 
 
 Run = Callable[[str], str]
