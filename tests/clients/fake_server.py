@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -149,6 +150,7 @@ def faulty(
             server.faulty.over.set()
             server.shutdown()
             thread.join()
+            server.hang_up()
 
 
 class _Listening(ThreadingHTTPServer):
@@ -157,15 +159,28 @@ class _Listening(ThreadingHTTPServer):
     faulty: FaultyServer
     context: ssl.SSLContext | None = None
 
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self._open: dict[socket.socket, threading.Thread] = {}
+
     def finish_request(self, request: Any, client_address: Any) -> None:
         self.faulty.connections += 1
         with suppress(OSError):  # the client went away, or trusts nobody here
             if self.context is not None:
                 request = self.context.wrap_socket(request, server_side=True)
+            self._open[request] = threading.current_thread()
             try:
                 super().finish_request(request, client_address)
             finally:
+                del self._open[request]
                 request.close()
+
+    def hang_up(self) -> None:
+        """On all that a client still holds."""
+        for request, thread in list(self._open.items()):
+            with suppress(OSError):
+                request.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -254,10 +254,16 @@ def test_a_long_list_that_never_comes_to_its_end_is_an_error_and_never_the_half_
             return of(410, status(410, "Expired"))
         return of(200, listed(_named("a"), more="m"))
 
-    for fault, most in ((forgets, 6), (says(200, listed(_named("a"), more="m")), 2), (says(200, listed(more="m")), 1)):
+    for fault, most in ((forgets, 6), (says(200, listed(_named("a"), more="m")), 2), (says(200, listed(more="m")), 2)):
         with faulty(known(fault)) as server:
             assert isinstance(raised(lambda: client(server.address).secrets("etl")), WaitError)
             assert len(asked(server)) == most
+
+
+def test_a_page_without_any_is_not_the_end() -> None:
+    pages = in_turn(says(200, listed(more="m")), says(200, listed(more="n")), says(200, listed(_named("a"))))
+    with faulty(known(pages)) as server:
+        assert [one.name for one in client(server.address).secrets("etl")] == ["a"]
 
 
 def test_a_list_that_is_refused_from_the_start_is_not_begun_again() -> None:
@@ -631,3 +637,15 @@ def test_secrets_of_the_same_content_say_the_same() -> None:
     assert SEEN.says(SECRET)
     assert not SEEN.says(replace(SECRET, immutable=True))
     assert not SEEN.says(Secret("etl", "a"))
+
+
+@pytest.mark.parametrize(("content", "problem"), [(None, "isn't there"), (SENTINEL, "holds no certificate in PEM")])
+def test_an_authoritys_file_that_can_not_be_used_is_told(tmp_path: Path, content: str | None, problem: str) -> None:
+    token, ca = tmp_path / "token", tmp_path / "ca.pem"
+    token.write_text(TOKEN)
+    if content is not None:
+        ca.write_text(content)
+    reader = Reader(Account("https://127.0.0.1:1", str(ca), str(token)))
+    error = quiet(raised(lambda: reader.secret("etl", "a")))
+    assert (type(error), error.subject, error.problem) == (FixError, str(ca), problem)
+    assert "API server" in error.remedy

@@ -23,7 +23,10 @@ _DEFAULT = "~/.kube/config"
 
 
 class Kubeconfig:
-    """Where path is empty, those that KUBECONFIG names, or the one at home; where context is empty, the current one."""
+    """Where path is empty, those that KUBECONFIG names, or the one at home; where context is empty, the current one.
+
+    Each client has one of its own.
+    """
 
     again = 60.0  # a plugin may be slow, and costs a process
 

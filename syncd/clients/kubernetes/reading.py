@@ -78,7 +78,7 @@ class Reader:
             found += items
             if not more:
                 return found
-            if not items or more == query.get("continue"):  # it would never end
+            if more == query.get("continue"):  # it would never end
                 raise garbled(answer.status, asked.subject)
             query["continue"] = more
 
