@@ -26,6 +26,7 @@ _SHOWN = (
     "mount_point",
     "namespace",
     "verify",
+    "ca",
     "auth_type",
     "auth_mount_point",
     "token_path",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from syncd.core.layouts.lookup import Address
 from syncd.core.model import KINDS, NAME, NAME_LENGTH, Fields, dotted
 
 _NAMES = ("workspace", "deployment", "prefix")
-_PATHS = ("path", "local_path", "token_path", "secret_id_path", "jwt_token_path", "kubernetes_jwt_path")
+_PATHS = ("path", "local_path", "ca", "token_path", "secret_id_path", "jwt_token_path", "kubernetes_jwt_path")
 _HEADERS = ("token", "namespace")
 _OBJECTS = ("local", "next")
 _LONGEST = 3600.0
@@ -40,6 +41,7 @@ _LOGIN = (
 SOURCES = {
     "directory": (("path",), ()),
     "vault": (("url",), ("mount_point", "namespace", "verify", "cert", *_LOGIN, *_SECONDS)),
+    "kubernetes": (("namespace",), ("url", "ca", "token_path", *_SECONDS)),
 }
 """The keys of each source: those that it needs, and those that it may have. Vault's are those of VaultBackend."""
 
@@ -68,11 +70,24 @@ class Vault:
 
 
 @dataclass(frozen=True)
+class Kubernetes:
+    """`source` kubernetes. What is empty is as the kubelet gives it to a pod."""
+
+    namespace: str
+    url: str
+    ca: str
+    token_path: str
+    timeout: float
+    cache_ttl: float
+    max_stale: float
+
+
+@dataclass(frozen=True)
 class Kwargs:
     """What `backend_kwargs` say. `local` is by kind and id; `next` is a class path and its own kwargs."""
 
     address: Address
-    source: Directory | Vault
+    source: Directory | Vault | Kubernetes
     local: Mapping[tuple[str, str], Fields] = field(default_factory=dict, repr=False)
     local_path: str = ""
     next: tuple[str, Mapping[str, Any]] | None = field(default=None, repr=False)
@@ -108,7 +123,11 @@ def parse(given: Mapping[str, Any]) -> Kwargs:
         found += [_problem(name, *problem) for problem in _text_problems(name, value)]
     local = _local(_object(given.get("local", {}), "local", found), found)
     following = _next(_object(given.get("next", {}), "next", found), found)
-    opened = _directory(texts) if source == "directory" else _vault(told, texts, found)
+    opened: Directory | Vault | Kubernetes
+    if source == "vault":
+        opened = _vault(told, texts, found)
+    else:
+        opened = _kubernetes(told, texts, found) if source == "kubernetes" else _directory(texts)
     if found:
         raise Problems(found)
     address = Address(texts["workspace"], texts["deployment"], texts.get("prefix") or texts["workspace"])
@@ -134,6 +153,16 @@ def _vault(told: Mapping[str, Any], texts: Mapping[str, Any], found: list[FixErr
         **{name: _number(told, name, found) for name in _SECONDS},
     )
 
+
+def _kubernetes(told: Mapping[str, Any], texts: Mapping[str, Any], found: list[FixError]) -> Kubernetes:
+    namespace = str(texts.get("namespace", "")).strip()
+    if namespace and not _NAMESPACE.fullmatch(namespace):
+        found.append(_problem("namespace", "is no namespace", "a-z, 0-9 and -, at most 63 characters"))
+    url, ca, token_path = (str(texts.get(name, "")).strip() for name in ("url", "ca", "token_path"))
+    return Kubernetes(namespace, url, ca, token_path, *(_number(told, name, found) for name in _SECONDS))
+
+
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 _TYPED = (*_OBJECTS, *_SECONDS, "verify", "cert")
 """Keys whose value may be something else than a text."""
@@ -187,7 +216,7 @@ def _text_problems(name: str, value: Any) -> Iterator[tuple[str, str]]:
     elif name == "mount_point" and value and not MOUNT.fullmatch(value):
         yield "is no mount's path", "a path like secret or team/kv, without a slash at its ends"
     elif name == "url" and value and not is_address(value):
-        yield "is no address of a Vault", "https://host:8200, with nothing secret in it"
+        yield "is no address", "https://host:8200, with nothing secret in it"
 
 
 def _object(value: Any, name: str, found: list[FixError]) -> Mapping[str, Any]:

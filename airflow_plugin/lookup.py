@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from operator import is_
 from pathlib import Path as Folder
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_plugin import kwargs as settings
 from airflow_plugin.masking import mask
@@ -21,11 +21,16 @@ from syncd.core.airflow_form import FORMS
 from syncd.core.checks import problems
 from syncd.core.documents import Place
 from syncd.core.errors import FixError, Reason
-from syncd.core.layouts.lookup import Envelope, Nameplate, count, lookup, nameplate, read
+from syncd.core.layouts.lookup import Address, Envelope, Nameplate, count, lookup, nameplate, read
 from syncd.core.merge import Effective, Layer, leaves, merge
 from syncd.core.model import KINDS, Fields, Path, dotted
 from syncd.core.secrets import is_secret, secret_paths
 from syncd.sources.directory import DirectorySource
+
+if TYPE_CHECKING:
+    from syncd.sources.answers import Times
+    from syncd.sources.kubernetes import KubernetesSource
+    from syncd.sources.vault import VaultSource
 
 
 class _Source(Protocol):
@@ -46,7 +51,7 @@ class Lookup:
 
     def __init__(self, given: settings.Kwargs) -> None:
         self.settings = given
-        self.source, self._within = _opened(given.source)
+        self.source, self._within = _opened(given.source, given.address)
         self._local = DirectorySource(given.local_path) if given.local_path else None
         self._rendered: dict[tuple[str, str], tuple[tuple[Any, ...], str]] = {}
         self._following: dict[type | None, Any] = {}
@@ -118,24 +123,36 @@ class Lookup:
         return fields
 
 
-def _opened(given: settings.Directory | settings.Vault) -> tuple[_Source, Callable[[], AbstractContextManager[None]]]:
+def _opened(
+    given: settings.Directory | settings.Vault | settings.Kubernetes, address: Address
+) -> tuple[_Source, Callable[[], AbstractContextManager[None]]]:
     """The source, and what gives all that a lookup reads one deadline. Raises FixError."""
     if isinstance(given, settings.Directory):
         return DirectorySource(given.path), nullcontext
     # Here: TLS and HTTP cost a process that reads files 30 ms.
+    from syncd.sources.answers import Times
+
+    times = Times(given.cache_ttl, given.max_stale)
+    opened = _kubernetes(given, address, times) if isinstance(given, settings.Kubernetes) else _vault(given, times)
+    return opened, opened.within
+
+
+def _kubernetes(given: settings.Kubernetes, address: Address, times: Times) -> KubernetesSource:
+    from syncd.clients.kubernetes.credentials import Account
+    from syncd.clients.kubernetes.reading import Reader
+    from syncd.sources.kubernetes import KubernetesSource
+
+    reader = Reader(Account(given.url, given.ca, given.token_path), timeout=given.timeout, patience=0)
+    return KubernetesSource(reader, given.namespace, address.prefix, address.deployment, times)
+
+
+def _vault(given: settings.Vault, times: Times) -> VaultSource:
     from syncd.clients.vault.login import login
     from syncd.clients.vault.transport import Server
     from syncd.sources.vault import VaultSource
 
     server = Server(given.url, given.namespace, given.ca, *given.cert, given.verify, given.timeout)
-    source = VaultSource(
-        server,
-        login("backend_kwargs: ", given.login),
-        given.mount_point,
-        cache_ttl=given.cache_ttl,
-        max_stale=given.max_stale,
-    )
-    return source, source.within
+    return VaultSource(server, login("backend_kwargs: ", given.login), given.mount_point, times)
 
 
 def _check(kind: str, id_: str, effective: Effective) -> None:

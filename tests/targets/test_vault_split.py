@@ -26,6 +26,7 @@ from syncd.core.merge import merge
 from syncd.core.model import Item, Scope
 from syncd.core.ports import Standing
 from syncd.core.resolve import resolve
+from syncd.sources.answers import Times
 from syncd.sources.vault import VaultSource
 from syncd.targets.vault import grants
 from syncd.targets.vault.grants import Extent
@@ -67,10 +68,10 @@ def granted(one: World, trial: VaultTrial) -> Mapping[str, str]:
     return tokens
 
 
-def source(trial: VaultTrial, token: str, **more: float) -> VaultSource:
+def source(trial: VaultTrial, token: str, cache_ttl: float = 0) -> VaultSource:
     """As a worker reads, with nothing kept."""
     server, login = Server(trial.server.address, timeout=5), Login("token", Credential(token))
-    return VaultSource(server, login, trial.mount, **{"cache_ttl": 0, "max_stale": 0, **more})  # type: ignore[arg-type]  # floats
+    return VaultSource(server, login, trial.mount, Times(cache_ttl, max_stale=0))
 
 
 def find(reader: VaultSource, item: Item) -> str | None:

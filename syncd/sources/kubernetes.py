@@ -1,0 +1,136 @@
+"""Documents in Secrets, as the Kubernetes target writes them, through the API: for pods that mount none of them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from syncd.clients.kubernetes.reading import Reader
+from syncd.core.documents import NAMEPLATE, Place
+from syncd.core.errors import FixError, Reason, WaitError
+from syncd.core.layouts.kubernetes import SECRETS, secret_name, slot
+from syncd.core.layouts.layered import folder
+from syncd.sources.answers import Answers, Times
+
+_TRIES = 3
+
+_Bundle = Mapping[str, Any]
+"""The envelopes of a Secret by key."""
+
+
+class KubernetesSource:
+    """One deployment's Secrets in a namespace, which read as if each document lay at a path.
+
+    A key is in one of so many Secrets as the nameplate says, and each has the nameplate: one small read tells a hit
+    from a miss. Safe under threads; a forked child needs its own.
+    """
+
+    def __init__(self, reader: Reader, namespace: str, prefix: str, deployment: str, times: Times) -> None:
+        self._reader, self._namespace, self._prefix, self._deployment = reader, namespace, prefix, deployment
+        self._answers = Answers(self._read, times)
+        self._secrets = SECRETS
+        self._lookup = threading.local()
+
+    @contextmanager
+    def within(self) -> Iterator[None]:
+        """All that is read inside has one deadline together, and is read once."""
+        self._lookup.read = {}
+        try:
+            with self._reader.within():
+                yield
+        finally:
+            self._lookup.read = None
+
+    def path(self, place: Place) -> str:
+        """Where a place is, for people."""
+        key = self._key(place)
+        name = self._name(0 if key == NAMEPLATE else slot(key, self._secrets)) if key else place.object
+        return f"secret {self._namespace}/{name}, key {key}"
+
+    def get(self, place: Place, after: Place | None = None) -> Mapping[str, Any] | None:
+        key = self._key(place)
+        if not key:
+            return None
+        if key == NAMEPLATE:
+            name = getattr(self._lookup, "name", None) or self._name(0)
+            bundle = self._bundle(name) or self._bundle(self._name(0)) or {}
+        else:
+            bundle = self._holding(key)
+        envelope = bundle.get(key)
+        if envelope is None or isinstance(envelope, Mapping):
+            return envelope
+        raise FixError(
+            Reason.INVALID_DOCUMENT, self.path(place), "is no JSON object", "let `syncd sync` write it again"
+        )
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """What lies in a folder; nothing where it isn't there."""
+        start = f"{self._key(Place(f'{folder}/'))}"
+        bundles = [self._bundle(self._name(number)) or {} for number in range(self._secrets)]
+        return tuple(key[len(start) :] for bundle in bundles for key in bundle if start and key.startswith(start))
+
+    def _key(self, place: Place) -> str:
+        """The key of a place below the deployment; empty for any other."""
+        start = f"{folder(self._prefix, self._deployment)}/"
+        inside = not place.key and place.object.startswith(start)
+        return place.object[len(start) :].replace("/", ".", 1) if inside else ""
+
+    def _holding(self, key: str) -> _Bundle:
+        """The documents of the Secret that holds a key, or would."""
+        name = self._name(slot(key, self._secrets))
+        bundle = self._bundle(name)
+        for _ in range(_TRIES):
+            if bundle is not None and _spread(bundle) == self._secrets:
+                self._lookup.name = name
+                return bundle
+            first = self._bundle(self._name(0), after=name)
+            secrets = _spread(first or {})
+            if secrets is None:  # no nameplate: whoever asks for it is told
+                self._lookup.name = self._name(0)
+                return first or {}
+            self._secrets = secrets
+            name = self._name(slot(key, secrets))
+            bundle = self._bundle(name, after=self._name(0))
+            if bundle is not None and key in bundle:  # where they are being moved, both places hold it
+                self._lookup.name = self._name(0)
+                return bundle
+        subject = f"secret {self._namespace}/{name}"
+        if bundle is None:
+            raise FixError(Reason.INVALID_DOCUMENT, subject, "isn't there", "let `syncd sync` write it again")
+        raise WaitError(Reason.CONFLICT, subject, "is being moved", "try again")
+
+    def _name(self, number: int) -> str:
+        return secret_name(self._prefix, self._deployment, number)
+
+    def _bundle(self, name: str, after: str | None = None) -> _Bundle | None:
+        """What a Secret holds; within a lookup it is read once."""
+        read: dict[str, _Bundle | None] | None = getattr(self._lookup, "read", None)
+        if read is not None and after is None and name in read:
+            return read[name]
+        bundle = self._answers.get(name, after if after != name else None)
+        if read is not None:
+            read[name] = bundle
+        return bundle
+
+    def _read(self, name: str) -> tuple[str, _Bundle | None]:
+        secret = self._reader.secret(self._namespace, name)
+        if secret is None:
+            return "", None
+        return f"{secret.uid} {secret.version}", {key: _parsed(text) for key, text in secret.data.items()}
+
+
+def _spread(bundle: _Bundle) -> int | None:
+    """Over how many Secrets the nameplate says that documents are spread; None where it says nothing."""
+    plate = bundle.get(NAMEPLATE)
+    secrets = plate.get("secrets") if isinstance(plate, Mapping) else None
+    return secrets if type(secrets) is int and secrets > 0 else None
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return ()
