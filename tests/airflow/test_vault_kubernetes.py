@@ -1,4 +1,4 @@
-"""A worker in a pod, logged in to Vault by its service account: a real API server issues its token, and vouches for it."""
+"""A worker in a pod, logged in to Vault by its service account, which a real API server issues and vouches for."""
 
 from __future__ import annotations
 
