@@ -78,9 +78,7 @@ def prepare(
             observed = observed.updated(target.observe(unsure, seal), unsure)
     observed = _still_ours(observed, record, target.name, mark)
     observed = _adopt(observed, record.adopted(target.name), mark)
-    latest = 0 if standing is None else standing.revision
-    known = defaultdict(lambda: latest, record.revisions(target.name)) if scope.verify else None
-    _refuse_later(observed, mark, known, unsettled)
+    _refuse_later(later(observed, record, target.name, mark, whole=scope.verify), mark)
 
     goal = layout.documents(resolution, observed, seal)
     owned = _owned(layout, observed, mark) if scope.verify else record.counts(target.name)
@@ -274,17 +272,24 @@ def _refuse_moved(target: Target, standing: Standing | None) -> None:
         )
 
 
-def _refuse_later(observed: Observed, mark: Mark, known: Mapping[str, int] | None, unsettled: Collection[str]) -> None:
-    """More than this registry ever wrote there was written by one that this is an older state of, or by a copy.
+def later(observed: Observed, record: Record, target: str, mark: Mark, *, whole: bool) -> int:
+    """The latest revision of ours there that this registry never wrote; 0 for none.
 
-    `known` are the revisions at which objects of ours were left, where all of them were looked at.
+    `whole` says that all of the target was looked at: then each object is held against what it was left at.
     """
+    standing, unsettled = record.standing(target), record.unsettled(target)
+    latest = 0 if standing is None else standing.revision
+    known = defaultdict(lambda: latest, record.revisions(target)) if whole else None
 
     def late(name: str, revision: int) -> bool:
         return revision > mark.revision or (known is not None and name not in unsettled and revision > known[name])
 
     ours = {name: one.mark.revision for name, one in observed.stamps.items() if one.mark and mark.same_owner(one.mark)}
-    newest = max((revision for name, revision in ours.items() if late(name, revision)), default=0)
+    return max((revision for name, revision in ours.items() if late(name, revision)), default=0)
+
+
+def _refuse_later(newest: int, mark: Mark) -> None:
+    """More than this registry ever wrote there was written by one that this is an older state of, or by a copy."""
     if newest:
         raise FixError(
             Reason.LATER_REVISION,
