@@ -54,7 +54,9 @@ def prepare(
     Raises SyncError where the target can't be looked at, or holds a later revision of ours than the registry does.
     """
     layout, standing = target.layout, record.standing(target.name)
+    named = [one.name for one in workspace.deployments.values() if target.name in one.targets]
     _refuse_moved(target, standing)
+    _refuse_many(target, named)
     unsettled = record.unsettled(target.name)
     if not all(layout.deployment(Place(name)) for name in unsettled):  # what many share: only all of them tell of it
         scope = replace(scope, items=None)
@@ -71,7 +73,6 @@ def prepare(
         observed = target.observe(None, seal)
     else:
         objects = record.objects(target.name) if layout.needs_all else _objects(layout, resolution, scope)
-        named = [one.name for one in workspace.deployments.values() if target.name in one.targets]
         unsure = unsettled | layout.others_write(named, objects)
         observed = record.observed(target.name, objects - unsure)
         if unsure:
@@ -269,6 +270,16 @@ def _refuse_moved(target: Target, standing: Standing | None) -> None:
             f"target {target.name}",
             f"holds documents in {standing.where}, and its settings now say {target.where}",
             f"put the settings back; or move or remove the documents, then `syncd target accept-move {target.name}`",
+        )
+
+
+def _refuse_many(target: Target, named: Collection[str]) -> None:
+    if target.layout.holds_one and len(named) > 1:
+        raise FixError(
+            Reason.OVERLAP,
+            f"target {target.name}",
+            f"is named by {', '.join(sorted(named))}, and what lies there is one deployment's, whoever reads it",
+            "give each of them a target of its own, in a place of its own; or take layout layered",
         )
 
 

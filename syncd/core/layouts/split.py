@@ -48,6 +48,7 @@ class Split(Layered):
 
     name: ClassVar = "split"
     needs_all: ClassVar = True
+    holds_one: ClassVar = False
     writes_policies: bool = False
 
     def deployment(self, place: Place) -> str:
