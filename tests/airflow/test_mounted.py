@@ -10,38 +10,10 @@ from typing import Any
 import pytest
 
 pytest.importorskip("airflow")
+from servers.kubernetes.kubelet import Mount
 from tests.airflow.documents import WAREHOUSE, Shared, connection
 
 pytestmark = pytest.mark.airflow
-
-
-class Mount:
-    """A volume as the kubelet keeps it: files in a dated folder, `..data` a link to it, a link for each key."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.swaps = 0
-        root.mkdir()
-
-    def swap(self, files: dict[str, bytes]) -> None:
-        """In the kubelet's order: the new folder, `..data` in one step, new links, then what is stale goes."""
-        before = (self.root / "..data").resolve() if self.swaps else None
-        self.swaps += 1
-        folder = self.root / f"..2024_{self.swaps}"
-        folder.mkdir()
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-        (self.root / "..data_tmp").symlink_to(folder.name)
-        (self.root / "..data_tmp").rename(self.root / "..data")
-        for name in files:
-            if not (self.root / name).is_symlink():
-                (self.root / name).symlink_to(f"..data/{name}")
-        if before is not None:
-            for file in before.iterdir():
-                if file.name not in files:
-                    (self.root / file.name).unlink()
-                file.unlink()
-            before.rmdir()
 
 
 def keys(shared: Shared) -> dict[str, bytes]:
