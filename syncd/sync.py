@@ -54,7 +54,9 @@ def prepare(
     Raises SyncError where the target can't be looked at, or holds a later revision of ours than the registry does.
     """
     layout, standing = target.layout, record.standing(target.name)
+    named = [one.name for one in workspace.deployments.values() if target.name in one.targets]
     _refuse_moved(target, standing)
+    _refuse_many(target, named)
     unsettled = record.unsettled(target.name)
     if not all(layout.deployment(Place(name)) for name in unsettled):  # what many share: only all of them tell of it
         scope = replace(scope, items=None)
@@ -71,16 +73,13 @@ def prepare(
         observed = target.observe(None, seal)
     else:
         objects = record.objects(target.name) if layout.needs_all else _objects(layout, resolution, scope)
-        named = [one.name for one in workspace.deployments.values() if target.name in one.targets]
         unsure = unsettled | layout.others_write(named, objects)
         observed = record.observed(target.name, objects - unsure)
         if unsure:
             observed = observed.updated(target.observe(unsure, seal), unsure)
     observed = _still_ours(observed, record, target.name, mark)
     observed = _adopt(observed, record.adopted(target.name), mark)
-    latest = 0 if standing is None else standing.revision
-    known = defaultdict(lambda: latest, record.revisions(target.name)) if scope.verify else None
-    _refuse_later(observed, mark, known, unsettled)
+    _refuse_later(later(observed, record, target.name, mark, whole=scope.verify), mark)
 
     goal = layout.documents(resolution, observed, seal)
     owned = _owned(layout, observed, mark) if scope.verify else record.counts(target.name)
@@ -274,17 +273,34 @@ def _refuse_moved(target: Target, standing: Standing | None) -> None:
         )
 
 
-def _refuse_later(observed: Observed, mark: Mark, known: Mapping[str, int] | None, unsettled: Collection[str]) -> None:
-    """More than this registry ever wrote there was written by one that this is an older state of, or by a copy.
+def _refuse_many(target: Target, named: Collection[str]) -> None:
+    if target.layout.holds_one and len(named) > 1:
+        raise FixError(
+            Reason.OVERLAP,
+            f"target {target.name}",
+            f"is named by {', '.join(sorted(named))}, and what lies there is one deployment's, whoever reads it",
+            "give each of them a target of its own, in a place of its own; or take layout layered",
+        )
 
-    `known` are the revisions at which objects of ours were left, where all of them were looked at.
+
+def later(observed: Observed, record: Record, target: str, mark: Mark, *, whole: bool) -> int:
+    """The latest revision of ours there that this registry never wrote; 0 for none.
+
+    `whole` says that all of the target was looked at: then each object is held against what it was left at.
     """
+    standing, unsettled = record.standing(target), record.unsettled(target)
+    latest = 0 if standing is None else standing.revision
+    known = defaultdict(lambda: latest, record.revisions(target)) if whole else None
 
     def late(name: str, revision: int) -> bool:
         return revision > mark.revision or (known is not None and name not in unsettled and revision > known[name])
 
     ours = {name: one.mark.revision for name, one in observed.stamps.items() if one.mark and mark.same_owner(one.mark)}
-    newest = max((revision for name, revision in ours.items() if late(name, revision)), default=0)
+    return max((revision for name, revision in ours.items() if late(name, revision)), default=0)
+
+
+def _refuse_later(newest: int, mark: Mark) -> None:
+    """More than this registry ever wrote there was written by one that this is an older state of, or by a copy."""
     if newest:
         raise FixError(
             Reason.LATER_REVISION,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 
 from syncd import passes
-from syncd.core.documents import Mark, Observed, Seal, Stamp
-from syncd.core.errors import Reason, SyncError
-from syncd.core.plan import Write
+from syncd.core.documents import Mark, Observed
+from syncd.core.errors import Reason
 from syncd.core.ports import Standing, Target
 from syncd.installation import Installation
 from syncd.registry import workspaces
 from syncd.registry.database import Registry
 from syncd.registry.record import Record
-from syncd.registry.scope import scope
-from syncd.sync import prepare
+from syncd.sync import later
 
 
 def standing(installation: Installation, registry: Registry, workspace: str, name: str) -> Standing:
@@ -27,20 +25,8 @@ def restored(installation: Installation, registry: Registry, workspace: str, nam
     """Where a target stands, and does it hold what this registry didn't write, though it says so? Of one look."""
     target = passes.opened(installation, registry, workspace, name)
     seen, mine = target.observe(None, registry.seal), _mine(registry, workspace, name)
-    here, read = workspaces.load(registry, workspace), installation.read()
-    behind = False
-    try:
-        prepare(
-            here,
-            _Seen(target, seen),
-            Record(registry, workspace),
-            read,
-            mark=mine._replace(revision=here.revision),
-            seal=registry.seal,
-            scope=scope(registry, here, name, read, verify=True),
-        )
-    except SyncError as error:
-        behind = error.reason is Reason.LATER_REVISION
+    at = mine._replace(revision=workspaces.load(registry, workspace).revision)
+    behind = later(seen, Record(registry, workspace), name, at, whole=True) > 0
     return _standing(target, seen, mine), behind
 
 
@@ -69,20 +55,6 @@ def adoptable(
 def adopt(registry: Registry, workspace: str, name: str, versions: Mapping[str, str]) -> None:
     """Count these objects as ours from the next pass on, as long as they are at these versions."""
     Record(registry, workspace).adopt(name, versions)
-
-
-class _Seen:
-    """A target as it was when it was looked at, to plan with."""
-
-    def __init__(self, target: Target, seen: Observed) -> None:
-        self.name, self.where, self.layout = target.name, target.where, target.layout
-        self._seen = seen
-
-    def observe(self, objects: Collection[str] | None, seal: Seal) -> Observed:
-        return self._seen
-
-    def write(self, writes: Sequence[Write], mark: Mark, seal: Seal) -> Mapping[str, Stamp | SyncError | None]:
-        raise NotImplementedError
 
 
 def _standing(target: Target, seen: Observed, mine: Mark) -> Standing:

@@ -14,12 +14,19 @@ import sys
 
 import backend
 import backend_vault
+import push_kubernetes
 import push_vault
 import sync
 from runs import say
 from table import Row, table
 
-BENCHES = {"backend": backend, "backend vault": backend_vault, "sync": sync, "push vault": push_vault}
+BENCHES = {
+    "backend": backend,
+    "backend vault": backend_vault,
+    "sync": sync,
+    "push vault": push_vault,
+    "push kubernetes": push_kubernetes,
+}
 """A module each: its `rows` measures, and its docstring says what."""
 
 

@@ -86,6 +86,7 @@ def _shared(
 
     What lies there and may not be as wanted yet is nobody's to read anew: it may hold what a deployment never had.
     """
+    from syncd.core.documents import Place
     from syncd.core.layouts.sharing import Sharing
     from syncd.core.model import Scope
     from syncd.core.resolve import resolve

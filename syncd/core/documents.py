@@ -16,6 +16,9 @@ from syncd.core.secrets import is_secret
 FORMAT = 1
 NAMEPLATE = "nameplate"
 SEALED = "hmac:"
+SHARED, VERSION, VERSIONS = "shared", "version", "versions"
+"""In `split` a link's document says where its shared part lies, and which version it is itself. A shared part says at
+which version each deployment's link was when it was written: who holds an older one reads it again."""
 
 Seal = Callable[[str], str]
 """The keyed digest of a text."""

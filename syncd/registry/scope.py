@@ -89,16 +89,18 @@ def _items(workspace: Workspace, target: str, recorded: Iterable[Item], parts: I
     for item in recorded:
         by_id.setdefault((item.kind, item.id), []).append(item)
         by_deployment.setdefault(item.deployment, []).append(item)
+    known = {*here, *by_deployment}
     for part in set(parts):
         if part.noun == "deployment":
             yield from by_deployment.get(part.name, ())
             yield from (
                 Item(part.name, key.kind, key.id)
                 for key, definition in workspace.definitions.items()
-                if definition.reaches(part.name)
+                if part.name in known and definition.reaches(part.name)
             )
         elif part.owner or part.noun == "link":
-            yield Item(part.owner or part.name, part.kind, part.id)
+            if (part.owner or part.name) in known:
+                yield Item(part.owner or part.name, part.kind, part.id)
         elif part.noun in ("definition", "environment"):
             yield from by_id.get((part.kind, part.id), ())
             yield from (Item(name, part.kind, part.id) for name in here)

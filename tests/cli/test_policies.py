@@ -164,3 +164,27 @@ def test_with_what_it_prints_syncd_pushes_and_a_deployment_reads(
     path = f"{prefix}/deployments/etl-dev/connections/warehouse"
     found: Any = json.loads(shell(f"VAULT_TOKEN={token} vault kv get -mount={mount} -format=json {path}"))
     assert "dev.internal" in json.dumps(found)
+
+
+@pytest.mark.vault
+@pytest.mark.slow
+def test_in_split_it_grants_what_is_shared_and_takes_it_from_who_is_gone(
+    with_vault: Syncd, vault_server: vault.Vault, shell: Run
+) -> None:
+    settings = SETTINGS + VAULT.format(url=vault_server.address, mount="printed-split")
+    settings = settings.replace("[targets.vault]\n", '[targets.vault]\nlayout = "split"\n')
+    (with_vault.home / "syncd.toml").write_text(settings)
+    (with_vault.home / "vault-token").write_text(vault_server.root_token)
+    shell("vault secrets enable -path=printed-split -version=2 kv; vault auth enable approle || true")
+    with_vault.ok("deployment", "update", "etl-prod", "-t", "vault")
+    assert "could share" in with_vault.ok("sync", "-t", "vault").said
+    shell(with_vault.ok("policies", "vault").out)
+    assert "created" in with_vault.ok("sync", "-t", "vault").said
+    assert "could share" not in with_vault.ok("plan", "-t", "vault").said
+
+    with_vault.ok("deployment", "delete", "etl-prod", "--yes")
+    assert "etl-prod may still read" in with_vault.ok("sync", "-t", "vault").said
+    printed = with_vault.ok("policies", "vault").out
+    assert "vault policy delete airflow_vault_analytics_etl-prod_shared" in printed
+    shell(printed)
+    assert "may still read" not in with_vault.ok("sync", "-t", "vault").said

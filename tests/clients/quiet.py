@@ -13,9 +13,12 @@ SENTINEL = "tell-nobody"
 
 
 def raised(call: Callable[[], object]) -> SyncError:
-    with pytest.raises(SyncError) as caught:
+    """Without the frames that it came through, which would keep a client and its connections."""
+    try:
         call()
-    return caught.value
+    except SyncError as error:
+        return error.with_traceback(None)
+    pytest.fail("it raises nothing")
 
 
 def quiet(error: SyncError) -> SyncError:

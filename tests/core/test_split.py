@@ -11,9 +11,8 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from syncd.core.documents import Observed, envelope
+from syncd.core.documents import SHARED, Observed, envelope
 from syncd.core.errors import FixError, SyncError
-from syncd.core.layouts.sharing import SHARED
 from syncd.core.layouts.split import MOST, Split
 from syncd.core.model import Definition, Deployment, Key, Scope, Workspace
 from syncd.core.resolve import resolve

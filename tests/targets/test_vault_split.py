@@ -16,11 +16,10 @@ from servers import vault as servers
 from syncd.clients.vault.login import Credential, Login
 from syncd.clients.vault.transport import Server
 from syncd.clients.vault.writing import Vault
-from syncd.core.documents import Mark, Place
+from syncd.core.documents import SHARED, Mark, Place
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.layouts.layered import Layered
 from syncd.core.layouts.lookup import Address, Get, lookup, read
-from syncd.core.layouts.sharing import SHARED
 from syncd.core.layouts.split import Split
 from syncd.core.merge import merge
 from syncd.core.model import Item, Scope

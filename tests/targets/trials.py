@@ -217,7 +217,7 @@ class KubernetesTrial:
     target: KubernetesTarget
     token_path: Path
 
-    def held(self) -> Mapping[str, object]:
+    def held(self) -> Mapping[str, Any]:
         return {one["metadata"]["name"]: one for one in self.done("GET", self._path())["items"]}
 
     def put_foreign(self, object_: str) -> None:
@@ -245,14 +245,43 @@ class KubernetesTrial:
             return self.done("PUT", self._path(object_), manifest)
         return self.done("POST", self._path(), manifest)
 
-    def data(self, object_: str) -> Mapping[str, str]:
-        """What a Secret holds."""
-        found = self.done("GET", self._path(object_)).get("data") or {}
-        return {key: b64decode(text).decode() for key, text in found.items()}
+    def edit(self, object_: str, **changes: Any) -> Any:
+        """By hand, as a merge patch: what is None goes."""
+        return self.done("PATCH", self._path(object_), changes, kind="application/merge-patch+json")
 
-    def done(self, method: str, path: str, body: Any = None) -> Any:
+    def edit_data(self, object_: str, **changes: str | bytes | None) -> Any:
+        """Keys of a Secret by hand; a `__` stands for a dot."""
+        encoded = {
+            key.replace("__", "."): None
+            if content is None
+            else b64encode(content.encode() if isinstance(content, str) else content).decode()
+            for key, content in changes.items()
+        }
+        return self.edit(object_, data=encoded)
+
+    def delete(self, object_: str) -> None:
+        self.done("DELETE", self._path(object_))
+
+    def data(self, object_: str) -> Mapping[str, str]:
+        """What a Secret holds; what is no text as its digits."""
+        found = self.done("GET", self._path(object_)).get("data") or {}
+        return {key: b64decode(text).decode(errors="backslashreplace") for key, text in found.items()}
+
+    def metadata(self, object_: str) -> Any:
+        return self.done("GET", self._path(object_))["metadata"]
+
+    def through(self, address: str, *, timeout: float = 5) -> KubernetesTarget:
+        """The same target by another address."""
+        client = Kubernetes(Account(address, token_path=str(self.token_path)), timeout=timeout, patience=timeout)
+        return replace(self.target, kubernetes=client)
+
+    def spread(self, secrets: int) -> None:
+        """Over so many Secrets from now on."""
+        self.target = replace(self.target, layout=Bundled(self.target.layout.prefix, secrets))
+
+    def done(self, method: str, path: str, body: Any = None, **how: str) -> Any:
         """A call as an administrator that succeeds."""
-        return self.server.done(method, path, body)
+        return self.server.done(method, path, body, **how)
 
     def _path(self, name: str = "") -> str:
         folder = f"/api/v1/namespaces/{self.target.namespace}/secrets"

@@ -85,14 +85,6 @@ class Connections:
         # Raised here: the frames above hold the token and what was sent.
         raise failure
 
-    def close(self) -> None:
-        """Close what is idle."""
-        while self._idle:
-            self._idle.pop().close()
-
-    def __del__(self) -> None:
-        self.close()
-
     def _exchange(
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], deadline: float
     ) -> Answer:

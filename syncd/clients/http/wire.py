@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import socket
+import weakref
 from collections.abc import Callable, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, RemoteDisconnected
 from typing import NamedTuple
@@ -42,6 +43,8 @@ class Wire:
 
     def __init__(self, http: HTTPConnection, host: str, clock: Callable[[], float]) -> None:
         self._http, self._host, self._clock = http, host, clock
+        # Not by __del__: in a cycle of references nobody knows whether the socket's own end comes first, and warns.
+        weakref.finalize(self, http.close)
         self.deadline = 0.0
         self.used = False
 

@@ -22,8 +22,8 @@ class Secret:
     annotations: Mapping[str, str] = field(default_factory=dict, repr=False)
     type: str = OPAQUE
     immutable: bool = False
-    binary: frozenset[str] = field(default=frozenset(), repr=False)
-    """Keys that hold bytes which are no text, and so aren't in `data`: known by name alone. A replace drops them."""
+    binary: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What is no text, and so isn't in `data`: by key, as the API says it. A replace says it again."""
 
     uid: str = ""
     version: str = ""
@@ -35,6 +35,12 @@ class Secret:
 
     kept: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """What a replace must say again, or it would be gone: whose it is to the garbage collector, and its finalizers."""
+
+    @property
+    def size(self) -> int:
+        """Bytes, as the server counts them against its limit."""
+        binary = sum(len(binascii.a2b_base64(content)) for content in self.binary.values())
+        return binary + sum(len(content.encode()) for content in self.data.values())
 
     def says(self, other: Secret) -> bool:
         """The same, to whoever reads it?"""
@@ -49,7 +55,8 @@ def manifest(namespace: str, secret: Secret) -> dict[str, Any]:
     if secret.annotations:
         metadata["annotations"] = dict(secret.annotations)
     made: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": secret.type}
-    made["data"] = {key: base64.b64encode(text.encode()).decode("ascii") for key, text in secret.data.items()}
+    texts = {key: base64.b64encode(text.encode()).decode("ascii") for key, text in secret.data.items()}
+    made["data"] = {**secret.binary, **texts}
     if secret.immutable:
         made["immutable"] = True
     return made
@@ -94,16 +101,16 @@ def _parsed(body: Mapping[str, Any]) -> Secret:
     )
 
 
-def _decoded(encoded: Mapping[str, str]) -> tuple[dict[str, str], frozenset[str]]:
+def _decoded(encoded: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     data: dict[str, str] = {}
-    binary: set[str] = set()
+    binary: dict[str, str] = {}
     for key, text in encoded.items():
         content = binascii.a2b_base64(text)
         try:
             data[key] = content.decode()
         except UnicodeDecodeError:
-            binary.add(key)
-    return data, frozenset(binary)
+            binary[key] = text
+    return data, binary
 
 
 def _text(value: object) -> str:
@@ -121,5 +128,5 @@ def _texts(value: object) -> dict[str, str]:
 
 
 def _said(secret: Secret) -> tuple[object, ...]:
-    beside = (dict(secret.labels), dict(secret.annotations), secret.type, secret.immutable, secret.binary)
+    beside = (dict(secret.labels), dict(secret.annotations), secret.type, secret.immutable, dict(secret.binary))
     return (dict(secret.data), *beside)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from threading import Lock
 from typing import Any
 
@@ -109,10 +110,9 @@ class Kubernetes(Reader):
 
     def _looked(self, asked: Asked, error: SyncError) -> Secret | None:
         """What is there now. Raises the error where nobody knows."""
-        try:
+        with suppress(SyncError):
             return self.secret(asked.namespace, asked.name)
-        except SyncError:
-            raise error from None
+        raise error
 
 
 def _error(answer: Answer | WaitError, asked: Asked) -> SyncError:

@@ -20,6 +20,10 @@ class Layout(Protocol):
     def needs_all(self) -> bool:
         """Does a pass need to know all that lies there, whatever its scope? So it is where deployments share."""
 
+    @property
+    def holds_one(self) -> bool:
+        """Is a target for the documents of one deployment alone? So it is where what is found says no deployment."""
+
     def home(self, item: Item) -> Place:
         """Where a reader begins to look for an item."""
 

@@ -24,6 +24,7 @@ class AirflowFiles:
 
     name: ClassVar = "airflow"
     needs_all: ClassVar = False
+    holds_one: ClassVar = False
     prefix: str
 
     def home(self, item: Item) -> Place:
@@ -74,6 +75,7 @@ class AirflowPaths:
 
     name: ClassVar = "airflow"
     needs_all: ClassVar = False
+    holds_one: ClassVar = False
     prefix: str
 
     def home(self, item: Item) -> Place:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from syncd.core import ids
-from syncd.core.documents import NAMEPLATE, Document, Documents, Observed, Place, Seal
+from syncd.core.airflow_form import FORMS
+from syncd.core.documents import NAMEPLATE, Document, Documents, Observed, Place, Seal, encode
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.layouts import removals, wanted
 from syncd.core.layouts.airflow import airflow_document
@@ -20,10 +21,13 @@ from syncd.core.layouts.plates import awaiting, nameplates
 from syncd.core.model import KINDS, Item
 
 if TYPE_CHECKING:
-    from syncd.core.resolve import Resolution
+    from syncd.core.resolve import Resolution, Resolved
 
 SECRETS = 4
 """Over how many Secrets a deployment's documents are spread unless it is told otherwise."""
+
+LARGEST = 1024 * 1024
+"""Bytes of all that a Secret holds, by the API server's own limit."""
 
 _KIND_OF = {row.plural: name for name, row in KINDS.items()}
 _LONGEST_KEY, _LONGEST_LABEL = 253, 63
@@ -57,6 +61,7 @@ class Bundled:
 
     name: ClassVar = "layered"
     needs_all: ClassVar = True
+    holds_one: ClassVar = False
     prefix: str
     secrets: int = SECRETS
 
@@ -120,7 +125,8 @@ class Bundled:
         return ()
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
-        return {
+        large = _too_large(resolution, lambda one: encode(layered_document(one), None))
+        return large | {
             item: FixError(
                 Reason.NOT_HOLDABLE,
                 str(item),
@@ -161,7 +167,8 @@ class Labelled:
     """
 
     name: ClassVar = "airflow"
-    needs_all: ClassVar = False
+    needs_all: ClassVar = True
+    holds_one: ClassVar = True
     prefix: str
 
     def home(self, item: Item) -> Place:
@@ -171,7 +178,7 @@ class Labelled:
     def item(self, place: Place) -> Item | None:
         deployment, _, rest = place.object[len(self.prefix) + 1 :].partition(".")
         kind = rest.partition(".")[0]
-        if kind not in KINDS or not KINDS[kind].valid_id(place.key) or not _fits_a_label(place.key):
+        if kind not in KINDS or not KINDS[kind].valid_id(place.key):
             return None
         item = Item(deployment, kind, place.key)
         return item if self.home(item) == place else None
@@ -191,6 +198,10 @@ class Labelled:
         return {**wanted(self, resolution, airflow_document), **removals(self, resolution, observed)}
 
     def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Mapping[Place, SyncError]) -> Documents:
+        # Under one label Airflow takes any: what another deployment left goes first.
+        here = {self.deployment(place) for place, document in goal.items() if document is not None}
+        if here and self._others(observed, here):
+            return {place: document for place, document in goal.items() if document is None}
         return goal
 
     def awaiting(self, goal: Documents, missing: Collection[Place]) -> Documents:
@@ -200,10 +211,15 @@ class Labelled:
         return frozenset()
 
     def warnings(self, resolution: Resolution, observed: Observed) -> tuple[str, ...]:
-        return ()
+        others = self._others(observed, resolution.linked) if resolution.linked else ()
+        return tuple(
+            f"documents of deployment {other} lie in the namespace: nothing is written there until they are gone"
+            for other in sorted(others)
+        )
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
-        return {
+        large = _too_large(resolution, lambda one: FORMS[one.kind].text(airflow_document(one).content))
+        return large | {
             item: FixError(
                 Reason.NOT_HOLDABLE,
                 str(item),
@@ -214,6 +230,24 @@ class Labelled:
             for item in resolution.resolved
             if not _fits_a_label(item.id)
         }
+
+    def _others(self, observed: Observed, here: Collection[str]) -> frozenset[str]:
+        """The deployments whose documents lie there, but for these."""
+        return frozenset(map(self.deployment, observed.views)) - {*here}
+
+
+def _too_large(resolution: Resolution, shown: Callable[[Resolved], str]) -> dict[Item, SyncError]:
+    """The items that no Secret can hold, however many there are."""
+    sizes: dict[int, int] = {}
+    found: dict[Item, SyncError] = {}
+    for item, one in resolution.resolved.items():
+        size = sizes.get(id(one))
+        if size is None:
+            size = sizes[id(one)] = len(shown(one).encode())
+        if size > LARGEST:
+            problem = f"comes to {size} bytes, and no Secret holds more than {LARGEST}"
+            found[item] = FixError(Reason.NOT_HOLDABLE, str(item), problem, "make it smaller")
+    return found
 
 
 def _fits_a_label(id_: str) -> bool:

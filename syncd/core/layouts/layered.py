@@ -41,6 +41,7 @@ class Layered:
 
     name: ClassVar = "layered"
     needs_all: ClassVar = False
+    holds_one: ClassVar = False
     prefix: str
 
     def home(self, item: Item) -> Place:

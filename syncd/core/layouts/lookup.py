@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from syncd.core import ids
-from syncd.core.documents import NAMEPLATE, Place, decode, is_removed, read_mark
+from syncd.core.documents import NAMEPLATE, SHARED, VERSION, VERSIONS, Place, decode, is_removed, read_mark
 from syncd.core.errors import FixError, Reason, WaitError
 from syncd.core.layouts.layered import Layered, folder
 from syncd.core.layouts.plates import is_awaits
-from syncd.core.layouts.sharing import SHARED, VERSION, VERSIONS
 from syncd.core.merge import LAYERS, Layer
 from syncd.core.model import KINDS, NAME, Path
 

@@ -14,6 +14,9 @@ from syncd.core.documents import NAMEPLATE, Document, Documents, Observed, Place
 if TYPE_CHECKING:
     from syncd.core.layouts.kubernetes import Bundled
 
+MOST = 64
+"""Secrets that a deployment's documents are spread over at most."""
+
 
 def step(layout: Bundled, goal: Documents, observed: Observed, seal: Seal) -> Documents:
     """What of the goal may be written now: all of it where nothing moves."""
@@ -38,9 +41,14 @@ def _before(layout: Bundled, goal: Documents, observed: Observed) -> Mapping[str
     for place, document in goal.items():
         if place.key == NAMEPLATE and document is not None:
             shown = observed.views.get(place, {}).get(("secrets",), "")
-            if shown.isdecimal() and 0 < int(shown) != layout.secrets:
+            if _is_number(shown) and int(shown) != layout.secrets:
                 found.setdefault(layout.deployment(place), set()).add(int(shown))
     return found
+
+
+def _is_number(shown: str) -> bool:
+    """One that we may have written there: by any other, nobody ever found anything."""
+    return shown.isdecimal() and len(shown) <= len(str(MOST)) and 0 < int(shown) <= MOST
 
 
 def _is_copied(layout: Bundled, deployment: str, goal: Documents, observed: Observed, seal: Seal) -> bool:

@@ -58,7 +58,11 @@ def awaiting(layout: Plated, goal: Documents, missing: Collection[Place]) -> Doc
     late: dict[str, set[str]] = {}
     for item in filter(None, map(layout.item, missing)):
         late.setdefault(item.deployment, set()).add(name_of(item))
-    plates = {place: document for place, document in goal.items() if document and is_nameplate(layout, place)}
+    plates = {
+        place: document
+        for place, document in goal.items()
+        if document is not None and "count" in document.content and is_nameplate(layout, place)
+    }
     told = any("awaits" in document.content for document in plates.values())
     items = (layout.item(place) for place, document in goal.items() if told and document is not None)
     written = {(item.deployment, name_of(item)) for item in items if item is not None}

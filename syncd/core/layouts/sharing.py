@@ -8,17 +8,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from syncd.core.documents import SEALED, Document, Observed, Place
+from syncd.core.documents import SEALED, SHARED, VERSIONS, Document, Observed, Place
 from syncd.core.layouts.layered import layers_document
 from syncd.core.model import Item
 
 if TYPE_CHECKING:
     from syncd.core.layouts.split import Split
     from syncd.core.resolve import Resolved
-
-SHARED, VERSION, VERSIONS = "shared", "version", "versions"
-"""A link's document says where its shared part lies, and which version it is itself. A shared part says at which
-version each deployment's link was when it was written: who holds an older one reads it again."""
 
 EDITED = "edited"
 """Of a policy, or of a link's document: somebody else had a hand in it, and what it says isn't all there is to it."""

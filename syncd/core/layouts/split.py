@@ -11,19 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from syncd.core import ids
-from syncd.core.documents import Document, Documents, Observed, Place, Seal, View, view
+from syncd.core.documents import SHARED, VERSION, VERSIONS, Document, Documents, Observed, Place, Seal, View, view
 from syncd.core.errors import SyncError
 from syncd.core.layouts.layered import Layered, written_document
-from syncd.core.layouts.sharing import (
-    SHARED,
-    VERSION,
-    VERSIONS,
-    LinkDocument,
-    Sharing,
-    link_document,
-    policy_document,
-    shared_document,
-)
+from syncd.core.layouts.sharing import LinkDocument, Sharing, link_document, policy_document, shared_document
 from syncd.core.layouts.steps import step
 from syncd.core.model import KINDS, Item
 
@@ -48,6 +39,7 @@ class Split(Layered):
 
     name: ClassVar = "split"
     needs_all: ClassVar = True
+    holds_one: ClassVar = False
     writes_policies: bool = False
 
     def deployment(self, place: Place) -> str:

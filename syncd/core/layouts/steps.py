@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from syncd.core.documents import Document, Documents, Observed, Place, Seal, View, view
+from syncd.core.documents import VERSION, Document, Documents, Observed, Place, Seal, View, view
 from syncd.core.errors import FixError, SyncError
-from syncd.core.layouts.sharing import VERSION, LinkDocument, Sharing, parts_of, policy_document
+from syncd.core.layouts.sharing import LinkDocument, Sharing, parts_of, policy_document
 
 if TYPE_CHECKING:
     from syncd.core.layouts.split import Split

@@ -18,6 +18,7 @@ from syncd.clients.kubernetes.kubeconfig import Kubeconfig
 from syncd.clients.kubernetes.writing import Kubernetes
 from syncd.core.addresses import is_address
 from syncd.core.layouts.kubernetes import SECRETS, Bundled, Labelled
+from syncd.core.layouts.moving import MOST
 from syncd.targets.kubernetes.target import KubernetesTarget
 from syncd.targets.settings import TargetSettings
 
@@ -40,7 +41,7 @@ class Settings(TargetSettings):
     namespace: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
     """Where the Secrets lie: who may read Secrets in it may read all of them."""
 
-    secrets: int = Field(default=SECRETS, ge=1, le=64)
+    secrets: int = Field(default=SECRETS, ge=1, le=MOST)
     """In `layered`: over how many Secrets a deployment's documents are spread. A Secret holds 1 MiB at most."""
 
     kubeconfig: str = ""

@@ -16,8 +16,9 @@ from syncd.core.layouts.airflow import found_fields
 from syncd.core.layouts.kubernetes import Bundled, Labelled
 from syncd.core.plan import Write
 
-_MARK, _SECRETS = "syncd/mark", "syncd/secrets"
-"""Annotations: whose it is; and in `airflow`, which fields are secret."""
+_MARK, _ID, _SECRETS = "syncd/mark", "syncd/id", "syncd/secrets"
+"""Annotations: whose it is; and in `airflow`, whose document it holds, by which one without its label is known, and
+which fields are secret."""
 
 _VALUE = "value"
 """The key that KubernetesSecretsBackend reads."""
@@ -48,17 +49,17 @@ class Bundles:
     layout: Bundled
 
     def found(self, secret: Secret, subject: str, seal: Seal) -> Mapping[Place, Document]:
-        return {Place(secret.name, key): self._found(secret, key, subject) for key in secret.data}
+        return {Place(secret.name, key): self._found(secret, key, subject) for key in (*secret.data, *secret.binary)}
 
     def written(self, write: Write, before: Secret, mark: Mark, seal: Seal) -> Secret | None:
-        data = {key: content for key, content in before.data.items() if key not in write.drop}
-        data |= {key: encode(document, None) for key, document in write.put.items()}
-        if not data:
+        data = {**_kept(before.data, write), **{key: encode(one, None) for key, one in write.put.items()}}
+        binary = _kept(before.binary, write)
+        if not data and not binary:
             return None
-        return _replaced(before, data, {_MARK: _text(mark._asdict())}, self._labels(write.object))
+        return _replaced(before, data, binary, {_MARK: _text(mark._asdict())}, self._labels(write.object))
 
     def _found(self, secret: Secret, key: str, subject: str) -> Document:
-        envelope = _parsed(secret.data[key])
+        envelope = _parsed(secret.data.get(key))
         if not isinstance(envelope, Mapping):
             return Document({})
         try:
@@ -75,20 +76,25 @@ class Bundles:
 
 @dataclass(frozen=True)
 class Labels:
-    """One document, as Airflow takes it. Its id stands in the label alone."""
+    """One document, as Airflow takes it: what somebody put beside it stays, and goes with it."""
 
     layout: Labelled
 
     def found(self, secret: Secret, subject: str, seal: Seal) -> Mapping[Place, Document]:
         kind = self._kind(secret.name)
-        place = Place(secret.name, secret.labels.get(_LABELS.get(kind, ""), ""))
-        item, value = self.layout.item(place), secret.data.get(_VALUE)
-        if item is None or value is None:
+        label, value = secret.labels.get(_LABELS.get(kind, ""), ""), secret.data.get(_VALUE)
+        place = Place(secret.name, secret.annotations.get(_ID, label))
+        item = self.layout.item(place)
+        if item is None:
             return {}
         content = {"value": value} if kind == "variable" else _parsed(value)
-        if not isinstance(content, Mapping):
+        if value is None or not isinstance(content, Mapping):
             return {place: Document({})}
-        return {place: found_fields(item, content, _secrets(secret, content, seal))}
+        found = found_fields(item, content, _secrets(secret, content, seal))
+        if label == item.id:
+            return {place: found}
+        # A difference: Airflow doesn't find it, or finds it as another.
+        return {place: Document({**found.content, "label": label}, found.secret)}
 
     def written(self, write: Write, before: Secret, mark: Mark, seal: Seal) -> Secret | None:
         for id_, document in write.put.items():
@@ -98,8 +104,10 @@ class Labels:
                 **_labels(self.layout.prefix, self.layout.deployment(Place(write.object))),
                 _LABELS[kind]: id_,
             }
-            annotations = {_MARK: _text(mark._asdict()), _SECRETS: _text(told)}
-            return _replaced(before, {_VALUE: FORMS[kind].text(document.content)}, annotations, labels)
+            annotations = {_MARK: _text(mark._asdict()), _ID: id_, _SECRETS: _text(told)}
+            data = {**before.data, _VALUE: FORMS[kind].text(document.content)}
+            binary = {key: content for key, content in before.binary.items() if key != _VALUE}
+            return _replaced(before, data, binary, annotations, labels)
         return None
 
     def _kind(self, name: str) -> str:
@@ -111,12 +119,21 @@ def _labels(prefix: str, deployment: str) -> Mapping[str, str]:
     return {"app.kubernetes.io/managed-by": "syncd", "syncd/prefix": prefix, "syncd/deployment": deployment}
 
 
+def _kept(held: Mapping[str, str], write: Write) -> dict[str, str]:
+    return {key: content for key, content in held.items() if key not in write.drop and key not in write.put}
+
+
 def _replaced(
-    before: Secret, data: Mapping[str, str], annotations: Mapping[str, str], labels: Mapping[str, str]
+    before: Secret,
+    data: Mapping[str, str],
+    binary: Mapping[str, str],
+    annotations: Mapping[str, str],
+    labels: Mapping[str, str],
 ) -> Secret:
     return replace(
         before,
         data=data,
+        binary=binary,
         annotations={**before.annotations, **annotations},
         labels={**before.labels, **labels},
     )

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from syncd.clients.kubernetes.secret import Secret
 from syncd.clients.kubernetes.writing import Kubernetes
 from syncd.core.documents import Mark, Observed, Place, Seal, Stamp, View, view
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
-from syncd.core.layouts.kubernetes import Bundled, Labelled
+from syncd.core.layouts.kubernetes import LARGEST, Bundled, Labelled
 from syncd.core.plan import Write
 from syncd.targets.kubernetes.forms import Bundles, Form, Labels, mark_of
 
 _AT_ONCE = 8
 """Requests: more of them make two cores no faster."""
-
-_LARGEST = 1024 * 1024
-"""Bytes of all that a Secret holds, by the API server's own limit."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class KubernetesTarget:
         for name, secret in seen.items():
             mark = mark_of(secret)
             try:
-                found = {} if mark is None else self.form.found(secret, self.subject(name), seal)
+                found = {} if mark is None or _is_emptied(secret) else self.form.found(secret, self.subject(name), seal)
             except FixError as error:  # of a newer release's format
                 unread[name] = error
                 continue
@@ -129,41 +126,52 @@ class _Batch:
         return None if new is None else self._stamped(self._kubernetes.create(self._namespace, new))
 
     def _put(self, write: Write, there: Secret) -> Stamp | None:
-        if there.binary:
-            problem = f"holds what is no text under {', '.join(sorted(there.binary))}"
-            raise FixError(
-                Reason.NOT_HOLDABLE, self._target.subject(write.object), problem, "take it out, it isn't ours"
-            )
+        if there.deleting and write.put:
+            raise self._going(there)
         new = self._written(write, there)
         if new is None:
-            self._kubernetes.delete(self._namespace, there)
+            self._take_away(there)
             return None
         if new.says(there):
             return Stamp(mark_of(there), there.version)
         return self._stamped(self._kubernetes.replace(self._namespace, new))
 
+    def _take_away(self, there: Secret) -> None:
+        """As long as somebody's finalizer keeps it, it can be read: what it holds is taken out."""
+        if not there.deleting:
+            self._kubernetes.delete(self._namespace, there)
+        if there.kept.get("finalizers"):
+            kept = self._kubernetes.secret(self._namespace, there.name)
+            if kept is not None and kept.uid == there.uid and not _is_emptied(kept):
+                self._kubernetes.replace(self._namespace, replace(kept, data={}, binary={}))
+
     def _written(self, write: Write, before: Secret) -> Secret | None:
         new = self._target.form.written(write, before, self._mark, self._seal)
-        size = 0 if new is None else sum(len(content.encode()) for content in new.data.values())
-        if size > _LARGEST:
+        size = 0 if new is None else new.size
+        if size > LARGEST:
+            bundled = isinstance(self._target.layout, Bundled)
             raise FixError(
                 Reason.NOT_HOLDABLE,
                 self._target.subject(write.object),
-                f"would hold {size} bytes, and no Secret holds more than {_LARGEST}",
-                f"raise `secrets` of target {self._mark.target}, or make what it holds smaller",
+                f"would hold {size} bytes, and no Secret holds more than {LARGEST}",
+                f"raise `secrets` of target {self._mark.target}" if bundled else "take out what isn't ours",
             )
         return new
 
     def _require_ours(self, write: Write, there: Secret) -> None:
         expected, mark = write.expected, mark_of(there)
         adopted = expected is not None and expected.mark is not None and expected.mark.revision == 0
-        if (
-            expected is None
-            or there.deleting
-            or there.version != expected.version
-            or not (adopted or self._mark.same_owner(mark))
-        ):
+        if expected is None or there.version != expected.version or not (adopted or self._mark.same_owner(mark)):
             raise self._conflict(write)
+
+    def _going(self, there: Secret) -> WaitError:
+        keepers = ", ".join(there.kept.get("finalizers", ())) or "nobody"
+        return WaitError(
+            Reason.REFUSED,
+            self._target.subject(there.name),
+            f"is being removed, and is kept by the finalizers {keepers}",
+            "whoever put them there has to take them off; it is made anew then",
+        )
 
     def _conflict(self, write: Write) -> WaitError:
         return WaitError(
@@ -172,3 +180,8 @@ class _Batch:
 
     def _stamped(self, secret: Secret) -> Stamp:
         return Stamp(self._mark, secret.version)
+
+
+def _is_emptied(secret: Secret) -> bool:
+    """Is it one that goes once its finalizers are off, with nothing in it any more?"""
+    return secret.deleting and not secret.data and not secret.binary

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from syncd.core.canonical import text
-from syncd.core.documents import REMOVED, Document, Mark, Place, Seal, decode, envelope, is_removed, read_mark
+from syncd.core.documents import REMOVED, VERSION, Document, Mark, Place, Seal, decode, envelope, is_removed, read_mark
 from syncd.core.errors import FixError, Reason
 from syncd.core.layouts.airflow import AirflowPaths, found_fields
 from syncd.core.layouts.layered import Layered
-from syncd.core.layouts.sharing import EDITED, VERSION
+from syncd.core.layouts.sharing import EDITED
 
 if TYPE_CHECKING:
     from syncd.clients.vault.reading import Kept
