@@ -11,10 +11,11 @@ from typing import NoReturn
 
 import directory
 import screen
+import through_kubernetes
 import through_vault
 from stage import Failed, Stage
 
-STORIES = {"directory": directory.tell, "vault": through_vault.tell}
+STORIES = {"directory": directory.tell, "vault": through_vault.tell, "kubernetes": through_kubernetes.tell}
 
 
 def main(name: str, syncd: str, airflow: str) -> int:

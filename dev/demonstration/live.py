@@ -33,9 +33,9 @@ _open = build_opener(ProxyHandler({})).open  # no proxy is between us and this m
 
 
 class LiveAirflow:
-    """One deployment's Airflow, being started. It ends with the stage."""
+    """One deployment's Airflow, being started. It ends with the stage. `local` is its airflow_local_settings.py."""
 
-    def __init__(self, stage: Stage, deployment: str, settings: Path) -> None:
+    def __init__(self, stage: Stage, deployment: str, settings: Path, local: Path | None = None) -> None:
         self.deployment = deployment
         self.logs = stage.logs / deployment
         self.started = time.monotonic()
@@ -43,6 +43,9 @@ class LiveAirflow:
         for folder in (home, self.logs):
             folder.mkdir()
         shutil.copy(settings, home / "airflow.cfg")
+        if local is not None:
+            (home / "config").mkdir()
+            shutil.copy(local, home / "config" / "airflow_local_settings.py")
         shutil.copytree(SAMPLES / "dags", home / "dags", ignore=shutil.ignore_patterns("__pycache__"))
         self.url = f"http://127.0.0.1:{_free_port()}"
         self._token = ""

@@ -49,6 +49,11 @@ def held(text: str) -> None:
     out.print(f"[green]✓[/green] {text}", soft_wrap=True)
 
 
+def output(text: str) -> None:
+    """What a command printed."""
+    out.print(f"{escape(text.rstrip())}\n", soft_wrap=True)
+
+
 def quoted(who: str, text: str) -> None:
     """What somebody says, who isn't us."""
     out.print(f"[dim]{escape(who)}[/dim]\n  {escape(text)}", soft_wrap=True)

@@ -44,6 +44,9 @@ class Stage:
         self.at_end = ExitStack()
         self.at_end.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self.secrets = {name: _planted() for name in ("dev", "prod", "slack")}
+        self.belongs = [self.home / "secrets", self.home / "dev-files", self.home / "prod-files"]
+        """Folders that hold secrets, and are there to hold them."""
+
         self._replaced: list[str] = []
         for folder in (self.home / "secrets", self.logs, self.folder / "tmp"):
             folder.mkdir(parents=True)
@@ -115,9 +118,8 @@ class Stage:
 
     def leaks(self) -> Iterator[Path]:
         """Files that hold a planted secret, where none belongs."""
-        belongs = (self.home / "secrets", self.home / "dev-files", self.home / "prod-files")
         for path in sorted(self.folder.rglob("*")):
-            if path.is_file() and not any(path.is_relative_to(folder) for folder in belongs):
+            if path.is_file() and not any(path.is_relative_to(folder) for folder in self.belongs):
                 content = path.read_bytes()
                 if any(secret.encode() in content for secret in (*self.secrets.values(), *self._replaced)):
                     yield path.relative_to(self.folder)

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import directory
 import screen
+from both import NOT_LINKED, compared, conclude, refused, renewed
 from live import LiveAirflow
 from stage import SAMPLES, Failed, Stage
 
@@ -23,7 +24,7 @@ PATHS = {
 """Where each one's connection lies."""
 
 AFTER = {"etl-dev": directory.BEFORE["etl-dev"], "etl-prod": directory.BEFORE["etl-prod"] | {"schema": "reporting"}}
-SEALED, NOT_LINKED = "Vault: is sealed", "The conn_id `warehouse` isn't defined"
+SEALED = "Vault: is sealed"
 
 
 def tell(stage: Stage) -> None:
@@ -44,7 +45,7 @@ def tell(stage: Stage) -> None:
     said["sealed"] = _seal(stage, airflows)
     said["unsealed, synced"] = _unseal(stage, raft, airflows)
     said["unlinked"] = _unlink(stage, airflows)
-    _conclude(stage, airflows, said, time.monotonic() - began)
+    conclude(stage, airflows, said, READS_BY, "in Airflow's databases or in Vault's files", time.monotonic() - began)
 
 
 def _start(stage: Stage) -> vault.Raft:
@@ -113,7 +114,7 @@ def _run(stage: Stage, airflows: Mapping[str, LiveAirflow]) -> Mapping[str, str]
     with screen.waiting("both Airflows are starting"):
         seconds = max(airflow.wait_until_ready() for airflow in airflows.values())
     screen.held(f"both are up, {seconds:.0f} s after they were started")
-    return _compared(stage, airflows, directory.BEFORE)
+    return compared(stage, airflows, directory.BEFORE)
 
 
 def _rotate(stage: Stage, raft: vault.Raft, airflows: Mapping[str, LiveAirflow]) -> Mapping[str, str]:
@@ -121,14 +122,14 @@ def _rotate(stage: Stage, raft: vault.Raft, airflows: Mapping[str, LiveAirflow])
     screen.command("export WAREHOUSE_PASSWORD=•••; echo ••• >$SYNCD_HOME/secrets/warehouse")
     stage.rotate()
     stage.run("syncd sync")
-    said = _compared(stage, airflows, directory.BEFORE)
+    said = compared(stage, airflows, directory.BEFORE)
     for name, path in PATHS.items():
         versions = (f"{path}?version={number}" for number in range(1, 4))
         if _statuses(stage, raft, name, *versions).count(200) != 1:
             raise Failed(f"{name} can still read what was replaced")
     screen.held("of no connection more than the version in force can be read")
     screen.gap()
-    return {name: text.replace("password", "new password") for name, text in said.items()}
+    return renewed(said)
 
 
 def _seal(stage: Stage, airflows: Mapping[str, LiveAirflow]) -> Mapping[str, str]:
@@ -136,7 +137,7 @@ def _seal(stage: Stage, airflows: Mapping[str, LiveAirflow]) -> Mapping[str, str
     stage.run("syncd override set warehouse --deployment etl-prod schema=reporting")
     stage.run("vault operator seal")
     stage.run('syncd sync || echo "exit code $?"')
-    return _refused(airflows, {"etl-dev": SEALED, "etl-prod": ""})
+    return refused(airflows, {"etl-dev": SEALED, "etl-prod": ""}, READS_BY)
 
 
 def _unseal(stage: Stage, raft: vault.Raft, airflows: Mapping[str, LiveAirflow]) -> Mapping[str, str]:
@@ -144,50 +145,14 @@ def _unseal(stage: Stage, raft: vault.Raft, airflows: Mapping[str, LiveAirflow])
     screen.command("vault operator unseal •••")
     raft.unseal()
     stage.run("syncd sync")
-    return _compared(stage, airflows, AFTER)
+    return compared(stage, airflows, AFTER)
 
 
 def _unlink(stage: Stage, airflows: Mapping[str, LiveAirflow]) -> Mapping[str, str]:
     screen.step("Unlink it", "What isn't linked is a miss, for both.")
     stage.run("syncd unlink etl-dev warehouse; syncd unlink etl-prod warehouse")
     stage.run("syncd sync")
-    return _refused(airflows, dict.fromkeys(airflows, NOT_LINKED))
-
-
-def _compared(
-    stage: Stage, airflows: Mapping[str, LiveAirflow], expected: Mapping[str, Mapping[str, str]]
-) -> Mapping[str, str]:
-    with screen.waiting("asking syncd"):
-        explained = stage.explained(list(airflows))
-    got = directory.compared(stage, airflows, explained, expected)
-    return {name: f"schema {fields['schema'][0]}, its password" for name, fields in got.items()}
-
-
-def _refused(airflows: Mapping[str, LiveAirflow], because: Mapping[str, str]) -> Mapping[str, str]:
-    """What the task says on each, which must fail."""
-    with screen.waiting("the DAG runs"):
-        runs = {name: airflow.trigger({}) for name, airflow in airflows.items()}
-        said = {name: airflow.failure(runs[name]) for name, airflow in airflows.items()}
-    for name, text in said.items():
-        if because[name] not in text:
-            raise Failed(f"{name} says something else: {text}")
-        screen.quoted(f"{name}, {READS_BY[name]}:", text)
-    screen.gap()
-    return {name: (text.partition("had: ")[2] or text.partition(": ")[2]) for name, text in said.items()}
-
-
-def _conclude(
-    stage: Stage, airflows: Mapping[str, LiveAirflow], said: Mapping[str, Mapping[str, str]], seconds: float
-) -> None:
-    screen.step("What the DAG got", "On the same processes all along.")
-    if not all(airflow.lives() for airflow in airflows.values()):
-        raise Failed("an Airflow process has ended meanwhile")
-    columns = ("", *(f"{name}, {by}" for name, by in READS_BY.items()))
-    screen.table(columns, [(when, *(texts[name] for name in READS_BY)) for when, texts in said.items()])
-    screen.gap()
-    directory.no_leaks(stage)
-    screen.held("no secret in any log, in the registry, in Airflow's databases or in Vault's files")
-    screen.held(f"everything that was compared held ({seconds:.0f} s)")
+    return refused(airflows, dict.fromkeys(airflows, NOT_LINKED), READS_BY)
 
 
 def _statuses(stage: Stage, raft: vault.Raft, deployment: str, *paths: str) -> list[int]:

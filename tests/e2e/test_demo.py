@@ -1,4 +1,4 @@
-"""`dev/demo`: the main job on two live Airflows, from a directory and from a Vault.
+"""`dev/demo`: the main job on two live Airflows, from a directory, from a Vault, and from Secrets of Kubernetes.
 
 It leaves nothing, tells no secret, and ends well only if all held.
 """
@@ -101,6 +101,38 @@ def test_the_main_job_through_a_vault(nothing_left: Path) -> None:
         assert re.search(line, shown), f"{line}\n{shown}"
     assert "Traceback" not in shown
     assert planted() not in shown
+
+
+@pytest.mark.kubernetes
+def test_the_main_job_through_kubernetes(nothing_left: Path) -> None:
+    process = start(nothing_left, "kubernetes")
+    shown, _ = process.communicate()
+
+    assert process.returncode == 0, shown
+    for line in (
+        r"analytics\.etl-dev\.1: connections\.warehouse, nameplate",
+        r"analytics\.etl-prod\.connection\.\w+: airflow\.apache\.org/connection-id=warehouse",
+        r"✓ nobody lists the Secrets of a namespace that isn't theirs: 403",
+        r"✓ etl-dev: 8 fields as `syncd explain` says, and the password that was planted",
+        r"✓ etl-prod: 9 fields as `syncd explain` says, and the password that was planted",
+        r"password +••• +<- definition",
+        r"✓ no Secret holds a password that was replaced",
+        r"✗ pods: https://\S+: refuses the connection",
+        r"problem +https://\S+: refuses the connection",
+        r"etl-prod, stock KubernetesSecretsBackend:\n +AirflowNotFoundException: The conn_id `warehouse` isn't defined",
+        r"API server away +schema analytics, its new +The conn_id `warehouse`",
+        r"connection warehouse +isn't linked",
+        r"unlinked +The conn_id `warehouse`",
+        r"✓ everything that was compared held",
+    ):
+        assert re.search(line, shown), f"{line}\n{shown}"
+    assert "Traceback" not in shown
+    assert planted() not in shown
+
+
+@pytest.mark.kubernetes
+def test_an_interrupt_leaves_no_kubernetes(nothing_left: Path) -> None:
+    interrupted(start(nothing_left, "kubernetes"), nothing_left, "syncd sync")
 
 
 @pytest.mark.vault
