@@ -29,7 +29,7 @@ from tests.targets.passes import (
     workspace,
 )
 from tests.targets.test_kubernetes import LAYOUTS, ONE, OTHER, TWO, name_of, remembered, right
-from tests.targets.trials import RULES, KubernetesTrial, in_kubernetes
+from tests.targets.trials import KubernetesTrial, in_kubernetes
 
 pytestmark = pytest.mark.kubernetes
 
@@ -111,8 +111,7 @@ def test_what_another_deployment_left_goes_before_anything_of_the_next_is_there(
 
 def test_while_what_another_deployment_left_can_not_go_nothing_of_the_next_is_written(airflow: KubernetesTrial) -> None:
     record, old = remembered(airflow), name_of(airflow)
-    rules = [{**RULES[0], "verbs": ["get", "list", "create", "update"]}]
-    objects.grant(airflow.server, airflow.target.namespace, "syncd", rules)
+    airflow.allow("get", "list", "create", "update")
     new = airflow.target.layout.home(Item("etl-new", "connection", "warehouse")).object
     prepared = planned(moved_in(), airflow.target, record)
     assert any("etl-prod" in warning for warning in prepared.warnings)
@@ -232,7 +231,7 @@ def test_where_a_quota_is_used_up_what_fits_is_written_and_the_rest_once_it_does
 def test_a_role_that_was_taken_away_is_an_error_and_never_an_empty_namespace(trial: KubernetesTrial) -> None:
     record = remembered(trial)
     before = trial.held()
-    objects.grant(trial.server, trial.target.namespace, "syncd", [])
+    trial.allow()
     with pytest.raises(FixError, match="has to allow `list` on `secrets`") as caught:
         push(OTHER, trial.target, record)
     assert (caught.value.reason, trial.target.namespace in caught.value.subject) == (Reason.ACCESS_DENIED, True)
@@ -244,11 +243,11 @@ def test_a_role_that_was_taken_away_is_an_error_and_never_an_empty_namespace(tri
 def test_a_role_that_is_taken_away_between_plan_and_write_is_told_of_each(trial: KubernetesTrial) -> None:
     record, name = remembered(trial), name_of(trial)
     prepared = planned(OTHER, trial.target, record)
-    objects.grant(trial.server, trial.target.namespace, "syncd", [])
+    trial.allow()
     before = trial.held()
     assert reasons(finished(prepared, OTHER, trial.target, record)) == {name: Reason.ACCESS_DENIED}
     assert trial.held() == before
-    objects.grant(trial.server, trial.target.namespace, "syncd", RULES)
+    trial.allow("get", "list", "create", "update", "delete")
     assert reasons(push(OTHER, trial.target, record)) == {}
 
 

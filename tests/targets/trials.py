@@ -279,16 +279,35 @@ class KubernetesTrial:
         """Over so many Secrets from now on."""
         self.target = replace(self.target, layout=Bundled(self.target.layout.prefix, secrets))
 
+    def allow(self, *verbs: str) -> None:
+        """From now on the service account may do this with Secrets, and nothing else."""
+        namespace = self.target.namespace
+        objects.grant(self.server, namespace, "syncd", [{**RULES[0], "verbs": [*verbs]}] if verbs else [])
+        self.wait_for(f"system:serviceaccount:{namespace}:syncd", *verbs)
+
+    def wait_for(self, who: str, *verbs: str, name: str = "") -> None:
+        """Until they may do this and nothing else: the server learns of a role in a moment."""
+        while {verb for verb in RULES[0]["verbs"] if self._may(who, verb, name)} != {*verbs}:
+            pass
+
     def done(self, method: str, path: str, body: Any = None, **how: str) -> Any:
         """A call as an administrator that succeeds."""
         return self.server.done(method, path, body, **how)
+
+    def _may(self, who: str, verb: str, name: str) -> bool:
+        asked = {"namespace": self.target.namespace, "verb": verb, "resource": "secrets", "name": name}
+        review = {"kind": "SubjectAccessReview", "spec": {"user": who, "resourceAttributes": asked}}
+        told = self.done("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+        return bool(told["status"]["allowed"])
 
     def _path(self, name: str = "") -> str:
         folder = f"/api/v1/namespaces/{self.target.namespace}/secrets"
         return f"{folder}/{name}" if name else folder
 
 
-RULES = [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "update", "delete"]}]
+RULES: list[dict[str, list[str]]] = [
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "create", "update", "delete"]}
+]
 """What the target needs in its namespace."""
 
 
@@ -296,11 +315,12 @@ def in_kubernetes(layout: Bundled | Labelled, server: kubernetes.Kubernetes, fol
     """In a namespace that is new."""
     namespace = objects.namespace(server, f"trial-{os.getpid()}-{next(_mounts)}")
     objects.service_account(server, namespace, "syncd")
-    objects.grant(server, namespace, "syncd", RULES)
     token_path = folder / f"{namespace}-token"
     token_path.write_text(objects.token(server, namespace, "syncd"), "utf-8")
     client = Kubernetes(Account(server.url, str(server.ca), str(token_path)))
-    return KubernetesTrial(server, KubernetesTarget("files", layout, client, namespace, server.url), token_path)
+    trial = KubernetesTrial(server, KubernetesTarget("files", layout, client, namespace, server.url), token_path)
+    trial.allow(*RULES[0]["verbs"])
+    return trial
 
 
 TRIALS: Mapping[str, Callable[[Path], Trial]] = {
