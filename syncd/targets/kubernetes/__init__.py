@@ -6,6 +6,7 @@ forms.py    what a Secret holds: many documents by key, or one that Airflow's ow
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,8 @@ from syncd.core.layouts.moving import MOST
 from syncd.targets.kubernetes.target import KubernetesTarget
 from syncd.targets.settings import TargetSettings
 
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
 LAYOUTS = (Bundled.name, Labelled.name)
 """The layouts that a namespace holds."""
 
@@ -34,14 +37,26 @@ def _address(url: str) -> str:
     return url
 
 
+def _namespace(name: str) -> str:
+    if not _NAMESPACE.fullmatch(name):
+        raise PydanticCustomError("namespace", "is no namespace: a-z, 0-9 and -, 63 at most")
+    return name
+
+
+def _secrets(number: int) -> int:
+    if not 1 <= number <= MOST:
+        raise PydanticCustomError("secrets", f"is no whole number from 1 to {MOST}")
+    return number
+
+
 class Settings(TargetSettings):
     """type = "kubernetes". In a pod its own service account is used; elsewhere a kubeconfig, or a token and a url."""
 
     layout: str = Bundled.name
-    namespace: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
+    namespace: Annotated[str, AfterValidator(_namespace)]
     """Where the Secrets lie: who may read Secrets in it may read all of them."""
 
-    secrets: int = Field(default=SECRETS, ge=1, le=MOST)
+    secrets: Annotated[int, AfterValidator(_secrets)] = SECRETS
     """In `layered`: over how many Secrets a deployment's documents are spread. A Secret holds 1 MiB at most."""
 
     kubeconfig: str = ""
