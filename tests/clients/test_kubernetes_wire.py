@@ -20,7 +20,7 @@ from servers.processes import free_port
 from syncd.clients.http.deadlines import Deadlines
 from syncd.clients.kubernetes.credentials import Account, Session
 from syncd.clients.kubernetes.reading import Reader
-from syncd.clients.kubernetes.secret import Secret, parsed
+from syncd.clients.kubernetes.secret import Secret, parsed, replacement
 from syncd.clients.kubernetes.writing import Kubernetes
 from syncd.core.errors import FixError, Reason, WaitError
 from tests.clients.fake_server import Cut, Drip, Fault, FaultyServer, Pass, Request, Said, faulty, in_turn, says
@@ -201,11 +201,13 @@ def test_what_an_api_server_refuses_is_told_in_our_words(
     assert words in error.problem
 
 
-def test_bytes_that_are_no_text_are_known_by_their_key_alone() -> None:
+def test_bytes_that_are_no_text_are_said_again_as_they_are() -> None:
     found = parsed({**told(), "data": {"k": "/////w==", "t": "w6Q=", "empty": ""}}, "etl", "a")
     assert found is not None
     assert found.data == {"t": "ä", "empty": ""}
-    assert found.binary.keys() == {"k"}
+    assert found.binary == {"k": "/////w=="}
+    assert replacement("etl", found)["data"] == {"k": "/////w==", "t": "w6Q=", "empty": ""}
+    assert found.size == 6
 
 
 @pytest.mark.parametrize("data", [None, {}])

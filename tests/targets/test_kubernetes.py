@@ -329,6 +329,9 @@ def test_what_another_manager_applied_over_ours_is_as_it_was_and_what_it_added_s
     managed = {one["manager"]: one["fieldsV1"].get("f:data", {}) for one in trial.metadata(name)["managedFields"]}
     assert f"f:{key_of(trial)}" in managed["syncd"]
     assert managed["dev-server"].keys() == {"f:theirs"}
+    again = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": encoded}
+    path = f"/api/v1/namespaces/{trial.target.namespace}/secrets/{name}?fieldManager=dev-server"
+    assert trial.server.call("PATCH", path, again, kind="application/apply-patch+yaml").status == 409
 
 
 def test_a_nameplate_of_a_hand_leaves_nothing_where_nobody_looks(layered: KubernetesTrial) -> None:

@@ -29,6 +29,9 @@ SECRETS = 4
 LARGEST = 1024 * 1024
 """Bytes of all that a Secret holds, by the API server's own limit."""
 
+_BESIDE = 64 * 1024
+"""Bytes of it for a nameplate, and what that awaits."""
+
 _KIND_OF = {row.plural: name for name, row in KINDS.items()}
 _LONGEST_KEY, _LONGEST_LABEL = 253, 63
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -124,7 +127,7 @@ class Bundled:
         return ()
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
-        large = _too_large(resolution, lambda one: encode(layered_document(one), None))
+        large = _too_large(resolution, LARGEST - _BESIDE, lambda one: encode(layered_document(one), None))
         return large | {
             item: FixError(
                 Reason.NOT_HOLDABLE,
@@ -220,7 +223,7 @@ class Labelled:
         )
 
     def unholdable(self, resolution: Resolution) -> Mapping[Item, SyncError]:
-        large = _too_large(resolution, lambda one: FORMS[one.kind].text(airflow_document(one).content))
+        large = _too_large(resolution, LARGEST, lambda one: FORMS[one.kind].text(airflow_document(one).content))
         return large | {
             item: FixError(
                 Reason.NOT_HOLDABLE,
@@ -238,7 +241,7 @@ class Labelled:
         return frozenset(map(self.deployment, observed.views)) - {*here}
 
 
-def _too_large(resolution: Resolution, shown: Callable[[Resolved], str]) -> dict[Item, SyncError]:
+def _too_large(resolution: Resolution, most: int, shown: Callable[[Resolved], str]) -> dict[Item, SyncError]:
     """The items that no Secret can hold, however many there are."""
     sizes: dict[int, int] = {}
     found: dict[Item, SyncError] = {}
@@ -246,8 +249,8 @@ def _too_large(resolution: Resolution, shown: Callable[[Resolved], str]) -> dict
         size = sizes.get(id(one))
         if size is None:
             size = sizes[id(one)] = len(shown(one).encode())
-        if size > LARGEST:
-            problem = f"comes to {size} bytes, and no Secret holds more than {LARGEST}"
+        if size > most:
+            problem = f"comes to {size} bytes, and no Secret holds more than {most} of one"
             found[item] = FixError(Reason.NOT_HOLDABLE, str(item), problem, "make it smaller")
     return found
 
