@@ -22,7 +22,7 @@ from syncd.core.model import Scope
 from syncd.sources.answers import Times
 from syncd.sources.kubernetes import KubernetesSource
 from tests.targets.memory_record import MemoryRecord
-from tests.targets.passes import push, seal
+from tests.targets.passes import WAREHOUSE, push, seal, workspace
 from tests.targets.test_kubernetes import ITEM, LABEL, LAYOUTS, NOBODY, ONE, OTHER, TWO, name_of
 from tests.targets.trials import RULES, KubernetesTrial, in_kubernetes
 
@@ -81,7 +81,7 @@ def _failures(trial: KubernetesTrial, record: MemoryRecord) -> Iterator[SyncErro
 def test_what_the_sample_grants_to_syncd_is_all_that_it_needs(trial: KubernetesTrial) -> None:
     trial.allow()
     home = objects.namespace(trial.server, f"{trial.target.namespace}-syncd")
-    account = applied(trial, "syncd.yaml", "syncd", {"etl-prod": trial.target.namespace, "syncd": home})
+    account = applied(trial, "syncd.yaml", "syncd", {"etl-dev": trial.target.namespace, "syncd": home})
     trial.target = replace(trial.target, kubernetes=Kubernetes(account))
     trial.wait_for(f"system:serviceaccount:{home}:syncd", *VERBS)
     assert live(trial) == []
@@ -89,7 +89,7 @@ def test_what_the_sample_grants_to_syncd_is_all_that_it_needs(trial: KubernetesT
 
 
 def test_the_sample_grants_what_the_tests_of_the_target_are_run_with() -> None:
-    (role,) = (one for one in manifests("syncd.yaml", {"etl-prod": "a", "syncd": "b"}) if one["kind"] == "Role")
+    (role,) = (one for one in manifests("syncd.yaml", {"etl-dev": "a", "syncd": "b"}) if one["kind"] == "Role")
     assert role["rules"] == RULES
 
 
@@ -108,15 +108,14 @@ def test_a_worker_reads_its_own_deployments_secrets_and_no_others(
 ) -> None:
     trial = in_kubernetes(Bundled("analytics"), kubernetes_server, tmp_path)
     namespace = trial.target.namespace
-    push(ONE, trial.target)
-    trial.put_foreign("analytics.etl-dev.0")
-    worker = Reader(applied(trial, "worker.yaml", "airflow", {"etl-prod": namespace}))
-    trial.wait_for(f"system:serviceaccount:{namespace}:airflow", "get", name="analytics.etl-prod.0")
-    source = KubernetesSource(worker, namespace, "analytics", "etl-prod", Times(0, 0))
-    address = Address("analytics", "etl-prod", "analytics")
+    push(workspace(WAREHOUSE), trial.target)
+    worker = Reader(applied(trial, "worker.yaml", "airflow", {"etl-dev": namespace}))
+    trial.wait_for(f"system:serviceaccount:{namespace}:airflow", "get", name="analytics.etl-dev.0")
+    source = KubernetesSource(worker, namespace, "analytics", "etl-dev", Times(0, 0))
+    address = Address("analytics", "etl-dev", "analytics")
     assert lookup(source.get, address, "connection", "warehouse") is not None
     assert lookup(source.get, address, "connection", "not-linked") is None
-    for call in (lambda: worker.secret(namespace, "analytics.etl-dev.0"), lambda: worker.secrets(namespace)):
+    for call in (lambda: worker.secret(namespace, "analytics.etl-prod.0"), lambda: worker.secrets(namespace)):
         with pytest.raises(FixError) as caught:
             call()
         assert caught.value.reason is Reason.ACCESS_DENIED
