@@ -25,16 +25,20 @@ pytestmark = [pytest.mark.kubernetes, pytest.mark.slow]
 
 
 class Life(NamedTuple):
-    """Over how many Secrets documents are spread at first and then, where they are."""
+    """Over how many Secrets documents are spread at first and then, where they are.
+
+    `after`: is it killed after a write, too, and not only before it?
+    """
 
     layout: Bundled | Labelled
-    before: str = ""
-    after: str = ""
+    first: str = ""
+    then: str = ""
+    after: bool = True
 
 
 LIVES = {
     "layered": Life(Bundled("analytics", 2), "secrets = 2", "secrets = 2"),
-    "spread anew": Life(Bundled("analytics", 3), "secrets = 2", "secrets = 3"),
+    "spread anew": Life(Bundled("analytics", 3), "secrets = 2", "secrets = 3", after=False),
     "airflow": Life(Labelled("analytics")),
 }
 SECRET = "tell-nobody"
@@ -98,12 +102,12 @@ def test_syncd_killed_before_and_after_each_write_to_kubernetes_is_put_right_by_
             shutil.copytree(installation, next(homes)),
         )
         monkeypatch.setenv("SYNCD_HOME", str(home))
-        (home / "syncd.toml").write_text(_settings(trial, lived.before))
+        (home / "syncd.toml").write_text(_settings(trial, lived.first))
         for name in FOREIGN:
             trial.put_foreign(name)
         syncd = Syncd(home)
         syncd.ok("sync")
-        (home / "syncd.toml").write_text(_settings(trial, lived.after))
+        (home / "syncd.toml").write_text(_settings(trial, lived.then))
         syncd.ok("apply", "-f", "-", "--prune", "--yes", stdin=SECOND.encode())
         return syncd, trial
 
@@ -115,7 +119,7 @@ def test_syncd_killed_before_and_after_each_write_to_kubernetes_is_put_right_by_
     for point in count(1):
         syncd, trial = ready()
         theirs = _theirs(trial)
-        if survives(lambda: _killed_at(point, syncd)):  # noqa: B023  it is called at once
+        if survives(lambda: _killed_at(point, syncd, after=lived.after)):  # noqa: B023  it is called at once
             assert point > 4
             return
         syncd.ok(*again)
@@ -126,7 +130,7 @@ def test_syncd_killed_before_and_after_each_write_to_kubernetes_is_put_right_by_
         assert trial.held() == done
 
 
-def _killed_at(point: int, syncd: Syncd) -> None:
+def _killed_at(point: int, syncd: Syncd, *, after: bool) -> None:
     """Sync, and die at the n-th of these: a write is about to be sent, its answer is there. In a child alone."""
     points, one, asking = count(1), Lock(), set()
     send, receive = ssl.SSLSocket.sendall, ssl.SSLSocket.recv_into
@@ -140,7 +144,8 @@ def _killed_at(point: int, syncd: Syncd) -> None:
         line = bytes(data[:200])
         if line.startswith((b"POST ", b"PUT ", b"DELETE ")) and b"/secrets" in line:
             passed()
-            asking.add(self)
+            if after:
+                asking.add(self)
         send(self, data, *rest)
 
     def recv_into(self: ssl.SSLSocket, *where: Any) -> int:
