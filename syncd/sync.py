@@ -60,7 +60,12 @@ def prepare(
     unsettled = record.unsettled(target.name)
     if not all(layout.deployment(Place(name)) for name in unsettled):  # what many share: only all of them tell of it
         scope = replace(scope, items=None)
-    resolution = resolve(workspace, _with_unsettled(scope, layout, unsettled))
+    scope = _with_unsettled(scope, layout, unsettled)
+    resolution = resolve(workspace, scope)
+    beside = _beside(resolution, layout, unsettled)
+    if scope.items is not None and not beside <= scope.items:
+        scope = replace(scope, items=scope.items | beside)
+        resolution = resolve(workspace, scope)
     values = read(resolution.references)
     resolution = fill(resolution, values)
     unholdable = layout.unholdable(resolution)
@@ -217,6 +222,12 @@ def _with_unsettled(scope: Scope, layout: Layout, unsettled: Collection[str]) ->
     """With the deployments of unsettled objects, whose plates may be among them."""
     deployments = {layout.deployment(Place(name)) for name in unsettled} - {""}
     return replace(scope, deployments=scope.deployments | deployments)
+
+
+def _beside(resolution: Resolution, layout: Layout, unsettled: Collection[str]) -> frozenset[Item]:
+    """Whatever is linked and lies in an unsettled object: it may have gone with what was to change there."""
+    linked = (item for items in resolution.linked.values() for item in items) if unsettled else ()
+    return frozenset(item for item in linked if layout.home(item).object in unsettled)
 
 
 def _objects(layout: Layout, resolution: Resolution, scope: Scope) -> frozenset[str]:

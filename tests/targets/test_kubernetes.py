@@ -14,7 +14,7 @@ from servers import kubernetes as servers
 from servers.kubernetes import objects
 from syncd.core.errors import Reason
 from syncd.core.layouts.kubernetes import Bundled, Labelled
-from syncd.core.model import Item, Workspace
+from syncd.core.model import Item, Scope, Workspace
 from syncd.core.plan import writes
 from tests.clients.fake_server import Pass, Request, Said, faulty, lost, says
 from tests.clients.kube import status
@@ -256,6 +256,24 @@ def test_what_was_deleted_by_hand_is_made_again(trial: KubernetesTrial) -> None:
     trial.delete(name)
     assert reasons(push(ONE, trial.target, record)) == {}
     assert right(trial, ONE)
+
+
+@pytest.mark.parametrize("how", ["the Secret", "its keys"])
+def test_what_was_deleted_beside_what_changes_is_made_again_where_only_changes_are_looked_for(
+    trial: KubernetesTrial, how: str
+) -> None:
+    more = [connection(f"c{number}") for number in range(20)]
+    record = remembered(trial, workspace(WAREHOUSE, *more, deployments=["etl-prod"]))
+    changed, only = connection("warehouse", host="x"), Scope("files", items=frozenset({ITEM}))
+    after = workspace(changed, *more, deployments=["etl-prod"], revision=2)
+    if how == "the Secret":
+        trial.delete(name_of(trial))
+    else:
+        keys = [key for key in trial.data(name_of(trial)) if key != "nameplate"]
+        trial.edit(name_of(trial), data=dict.fromkeys(keys))
+    assert {*reasons(push(after, trial.target, record, only)).values()} == {Reason.CONFLICT}
+    assert reasons(push(after, trial.target, record, only)) == {}
+    assert right(trial, after)
 
 
 def test_what_was_made_immutable_is_told_until_somebody_deletes_it(trial: KubernetesTrial) -> None:
