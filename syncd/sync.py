@@ -13,7 +13,7 @@ from syncd.core.canonical import text
 from syncd.core.documents import Documents, Mark, Observed, Place, Seal, Stamp, View
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.layouts import Layout
-from syncd.core.model import Reference, Scope, Workspace
+from syncd.core.model import Item, Reference, Scope, Workspace
 from syncd.core.outcome import Outcome
 from syncd.core.plan import Change, Plan, Write, compare, guard, writes
 from syncd.core.ports import Read, Record, Standing, Target
@@ -87,7 +87,7 @@ def prepare(
     plan = guard(
         plan,
         of=owned,
-        item=layout.item,
+        item=_taken(layout, goal),
         deployment=layout.deployment,
         asked=scope.asked,
         before=scope.held,
@@ -312,10 +312,20 @@ def _refuse_later(newest: int, mark: Mark) -> None:
 
 
 def _owned(layout: Layout, observed: Observed, mark: Mark) -> Mapping[str, int]:
-    """How many items' documents of ours each deployment has."""
+    """How many items each deployment has documents of ours of."""
     ours = {name for name, stamp in observed.stamps.items() if mark.same_owner(stamp.mark)}
-    items = (layout.item(place) for place in observed.views if place.object in ours)
+    items = {layout.stands_for(place) for place in observed.views if place.object in ours}
     return Counter(item.deployment for item in items if item is not None)
+
+
+def _taken(layout: Layout, goal: Documents) -> Callable[[Place], Item | None]:
+    """The item that is found no more once the document there is gone; None where it merely moves."""
+
+    def taken(place: Place) -> Item | None:
+        item = layout.stands_for(place)
+        return None if item is None or goal.get(layout.home(item)) is not None else item
+
+    return taken
 
 
 def _digests(values: Mapping[Reference, str | SyncError], seal: Seal) -> Mapping[Reference, str]:

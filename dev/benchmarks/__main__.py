@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 import backend
+import backend_kubernetes
 import backend_vault
 import push_kubernetes
 import push_vault
@@ -23,6 +24,7 @@ from table import Row, table
 BENCHES = {
     "backend": backend,
     "backend vault": backend_vault,
+    "backend kubernetes": backend_kubernetes,
     "sync": sync,
     "push vault": push_vault,
     "push kubernetes": push_kubernetes,

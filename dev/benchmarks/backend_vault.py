@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import backend
 from backend import DEPLOYMENT, RELEASE, WORKSPACE
-from runs import Companion, answer, environ, environment, in_turns, say, scratch
-from table import Promise, Row
+from runs import Companion, answer, environ, environment, scratch
+from side_by_side import SIZE, compared
+from table import Row
 
-SIZE = 100
-ROUNDS = 7
-"""Fresh processes, a first lookup each; later ones are measured in each of them."""
-
-TURNS = 4
 _CLASSES = {
     "ours": "airflow_plugin.SharedConnectionsBackend",
     "stock": "airflow.providers.hashicorp.secrets.vault.VaultBackend",
@@ -33,7 +28,8 @@ def rows() -> Iterator[Row]:
     with scratch() as root, vault.running() as server:
         mine = environ(VAULT_TOKEN=server.root_token, VAULT_ADDR=server.address)
         answer([daemon, __file__, "synced", root, str(SIZE)], mine)
-        yield from _rounds(root, python, _login(server))
+        login = _login(server)
+        yield from compared("backend vault", "VaultBackend", 0.5, lambda name: _process(name, root, python, login))
 
 
 def _login(server: Any) -> Mapping[str, str]:
@@ -50,33 +46,6 @@ def _login(server: Any) -> Mapping[str, str]:
     role_id = server.call("GET", "auth/approle/role/bench/role-id").body["data"]["role_id"]
     secret_id = server.call("POST", "auth/approle/role/bench/secret-id").body["data"]["secret_id"]
     return {"url": server.address, "auth_type": "approle", "role_id": role_id, "secret_id": secret_id}
-
-
-def _rounds(root: Path, python: Path, login: Mapping[str, str]) -> Iterator[Row]:
-    started: list[float] = []
-    first: list[float] = []
-    later: list[float] = []
-    ids = backend.spread(SIZE)
-    for name in _CLASSES:
-        with _process(name, root, python, login) as once:
-            once.ask(ids[:1])  # compiles what was just installed
-    for number in range(ROUNDS):
-        say(f"backend vault: round {number + 1} of {ROUNDS}")
-        with ExitStack() as stack:
-            names = tuple(_CLASSES)[:: 1 if number % 2 else -1]
-            asked = {name: stack.enter_context(_process(name, root, python, login)) for name in names}
-            took = {name: asked[name].ask(ids[:1]) for name in names}
-            if took["ours"]["found"] != took["stock"]["found"]:
-                raise RuntimeError("the backends don't give the same connection")
-            since = {name: one["imported"] + one["seconds"] for name, one in took.items()}
-            started.append(since["ours"] / since["stock"])
-            first.append(took["ours"]["seconds"] / took["stock"]["seconds"])
-            ours, stock = asked["ours"], asked["stock"]
-            later += in_turns(TURNS, lambda: ours.ask(ids)["seconds"], lambda: stock.ask(ids)["seconds"])  # noqa: B023  called at once
-    # Airflow imports a backend when it is imported itself: stock has hvac by then, and ours has nothing.
-    yield Row("first lookup of a process, with its login and its imports", "VaultBackend", started, Promise(1))
-    yield Row("the same without what `import airflow` imports", "VaultBackend", first)
-    yield Row(f"later lookups of {SIZE} ids in turn, nothing cached", "VaultBackend", later, Promise(0.5))
 
 
 def _process(name: str, root: Path, python: Path, login: Mapping[str, str]) -> Companion:

@@ -128,10 +128,10 @@ def guard(
     deletes = {change.place: item(change.place) for change in plan.changes if change.after is None}
     unasked = [place for place, one in deletes.items() if one is not None and one not in asked]
     total = sum(of.values())
-    if total >= least and len(unasked) > share * total:
+    if total >= least and len({deletes[place] for place in unasked}) > share * total:
         held = set(unasked)
     else:
-        per_deployment = Counter(deployment(place) for place, one in deletes.items() if one is not None)
+        per_deployment = Counter(one.deployment for one in {*deletes.values()} if one is not None)
         emptied = {name for name, count in per_deployment.items() if count >= of.get(name, 0)}
         held = {place for place in unasked if deployment(place) in emptied}
     held |= {place for place in unasked if deletes[place] in before}

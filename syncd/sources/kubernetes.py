@@ -17,8 +17,29 @@ from syncd.sources.answers import Answers, Times
 
 _TRIES = 3
 
-_Bundle = Mapping[str, Any]
-"""The envelopes of a Secret by key."""
+
+class _Bundle:
+    """The envelopes of a Secret by key, each parsed when it is asked for: a lookup wants one of many."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.texts = texts
+        self._parsed: dict[str, Any] = {}
+
+    def get(self, key: str) -> Any:
+        """The same object each time; None where the key isn't there."""
+        if key not in self.texts:
+            return None
+        if key not in self._parsed:
+            self._parsed[key] = _parsed(self.texts[key])
+        return self._parsed[key]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Bundle) and self.texts == other.texts
+
+    __hash__ = None  # type: ignore[assignment]  # it is compared, and never looked up
+
+
+_NOTHING = _Bundle({})
 
 
 class KubernetesSource:
@@ -56,7 +77,7 @@ class KubernetesSource:
             return None
         if key == NAMEPLATE:
             name = getattr(self._lookup, "name", None) or self._name(0)
-            bundle = self._bundle(name) or self._bundle(self._name(0)) or {}
+            bundle = self._bundle(name) or self._bundle(self._name(0)) or _NOTHING
         else:
             bundle = self._holding(key)
         envelope = bundle.get(key)
@@ -69,8 +90,9 @@ class KubernetesSource:
     def names(self, folder: str) -> tuple[str, ...]:
         """What lies in a folder; nothing where it isn't there."""
         start = f"{self._key(Place(f'{folder}/'))}"
-        bundles = [self._bundle(self._name(number)) or {} for number in range(self._secrets)]
-        return tuple(key[len(start) :] for bundle in bundles for key in bundle if start and key.startswith(start))
+        bundles = [self._bundle(self._name(number)) or _NOTHING for number in range(self._secrets)]
+        keys = (key for bundle in bundles for key in bundle.texts)
+        return tuple(key[len(start) :] for key in keys if start and key.startswith(start))
 
     def _key(self, place: Place) -> str:
         """The key of a place below the deployment; empty for any other."""
@@ -87,14 +109,14 @@ class KubernetesSource:
                 self._lookup.name = name
                 return bundle
             first = self._bundle(self._name(0), after=name)
-            secrets = _spread(first or {})
+            secrets = _spread(first or _NOTHING)
             if secrets is None:  # no nameplate: whoever asks for it is told
                 self._lookup.name = self._name(0)
-                return first or {}
+                return first or _NOTHING
             self._secrets = secrets
             name = self._name(slot(key, secrets))
             bundle = self._bundle(name, after=self._name(0))
-            if bundle is not None and key in bundle:  # where they are being moved, both places hold it
+            if bundle is not None and key in bundle.texts:  # where they are being moved, both places hold it
                 self._lookup.name = self._name(0)
                 return bundle
         subject = f"secret {self._namespace}/{name}"
@@ -119,7 +141,7 @@ class KubernetesSource:
         secret = self._reader.secret(self._namespace, name)
         if secret is None:
             return "", None
-        return f"{secret.uid} {secret.version}", {key: _parsed(text) for key, text in secret.data.items()}
+        return f"{secret.uid} {secret.version}", _Bundle(secret.data)
 
 
 def _spread(bundle: _Bundle) -> int | None:

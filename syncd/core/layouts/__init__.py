@@ -30,6 +30,9 @@ class Layout(Protocol):
     def item(self, place: Place) -> Item | None:
         """The item whose document lies there; None for a plate, and for a place that no item has."""
 
+    def stands_for(self, place: Place) -> Item | None:
+        """The same, be it at its home or where that was before."""
+
     def deployment(self, place: Place) -> str:
         """The deployment that a place belongs to; empty for a place of no deployment of this prefix."""
 

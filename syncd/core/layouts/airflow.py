@@ -38,6 +38,9 @@ class AirflowFiles:
         item = Item(deployment, kind, place.key)
         return item if self.home(item) == place else None
 
+    def stands_for(self, place: Place) -> Item | None:
+        return self.item(place)
+
     def deployment(self, place: Place) -> str:
         return deployment_of(self.prefix, place)
 
@@ -88,6 +91,9 @@ class AirflowPaths:
         if not deployment or not kind or len(parts) != 2 or not KINDS[kind].valid_id(parts[1]):
             return None
         return None if parts[1] in _NO_NAMES else Item(deployment, kind, parts[1])
+
+    def stands_for(self, place: Place) -> Item | None:
+        return self.item(place)
 
     def deployment(self, place: Place) -> str:
         return deployment_of(self.prefix, place)

@@ -78,7 +78,6 @@ class Bundled:
         return item if item is not None and self.home(item) == place else None
 
     def stands_for(self, place: Place) -> Item | None:
-        """Whose document a key holds, at its home or where that was before."""
         deployment, (plural, _, name) = self.deployment(place), place.key.partition(".")
         if not deployment or plural not in _KIND_OF:
             return None
@@ -182,6 +181,9 @@ class Labelled:
             return None
         item = Item(deployment, kind, place.key)
         return item if self.home(item) == place else None
+
+    def stands_for(self, place: Place) -> Item | None:
+        return self.item(place)
 
     def deployment(self, place: Place) -> str:
         start = f"{self.prefix}."

@@ -56,6 +56,9 @@ class Layered:
         id_ = _id(kind, parts[2])
         return None if id_ is None else Item(deployment, kind, id_)
 
+    def stands_for(self, place: Place) -> Item | None:
+        return self.item(place)
+
     def deployment(self, place: Place) -> str:
         return deployment_of(self.prefix, place)
 

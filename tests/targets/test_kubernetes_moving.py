@@ -1,0 +1,185 @@
+"""Documents are spread over another number of Secrets while workers read: each is found all the time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from servers import kubernetes as servers
+from syncd.clients.kubernetes.credentials import Account
+from syncd.clients.kubernetes.reading import Reader
+from syncd.core.layouts.kubernetes import Bundled, key_of, secret_name, slot
+from syncd.core.layouts.lookup import Address, lookup
+from syncd.core.model import Scope, Workspace
+from syncd.sources.answers import Times
+from syncd.sources.kubernetes import KubernetesSource
+from syncd.sync import Prepared, prepare
+from tests.clients.fake_server import Pass, Request, Said, cut, faulty, lost, passes
+from tests.targets.memory_record import MemoryRecord
+from tests.targets.passes import MARK, connection, push, reasons, seal, workspace
+from tests.targets.test_kubernetes import is_write, right
+from tests.targets.trials import KubernetesTrial, in_kubernetes
+
+pytestmark = [pytest.mark.kubernetes, pytest.mark.slow]
+
+IDS = [f"c{number}" for number in range(12)]
+ADDRESS = Address("analytics", "etl-prod", "analytics")
+Found = Callable[[str], int]
+"""The revision at which a connection was found. Raises SyncError where it can't be told, AssertionError where it
+isn't linked."""
+
+
+@pytest.fixture
+def trial(kubernetes_server: servers.Kubernetes, tmp_path: Path) -> KubernetesTrial:
+    return in_kubernetes(Bundled("analytics", 4), kubernetes_server, tmp_path)
+
+
+def at(revision: int) -> Workspace:
+    """All of them, as they are at a revision."""
+    return workspace(*(connection(id_, port=revision) for id_ in IDS), deployments=["etl-prod"], revision=revision)
+
+
+def reader(trial: KubernetesTrial) -> Found:
+    """A worker that keeps nothing but the number of Secrets."""
+    client = Reader(Account(trial.server.url, str(trial.server.ca), str(trial.token_path)))
+    source = KubernetesSource(client, trial.target.namespace, "analytics", "etl-prod", Times(0, 0))
+
+    def found(id_: str) -> int:
+        with source.within():
+            envelopes = lookup(source.get, ADDRESS, "connection", id_)
+        assert envelopes is not None, f"{id_} isn't linked"
+        return int(envelopes[0]["layers"]["definition"]["port"])
+
+    return found
+
+
+class Readings:
+    """What workers found, and what went wrong."""
+
+    def __init__(self) -> None:
+        self.revisions: dict[str, list[int]] = {id_: [] for id_ in IDS}
+        self.failed: list[Exception] = []
+        self._rounds, self._another = 0, threading.Condition()
+
+    def round(self) -> None:
+        """All were looked at."""
+        with self._another:
+            self._rounds += 1
+            self._another.notify_all()
+
+    def wait(self) -> None:
+        """Until all were looked at by somebody who began after now."""
+        with self._another:
+            end = self._rounds + 3
+            self._another.wait_for(lambda: self._rounds >= end)
+
+
+@contextmanager
+def looking(trial: KubernetesTrial) -> Iterator[Readings]:
+    """One worker that stays, and one after the other that begins anew, look at all connections in turn."""
+    readings, over = Readings(), threading.Event()
+    stays = reader(trial)
+
+    def look(worker: Callable[[], Found]) -> None:
+        while not over.is_set():
+            one = worker()
+            for id_ in IDS:
+                try:
+                    readings.revisions[id_].append(one(id_))
+                except Exception as error:  # noqa: BLE001  the test's own thread tells
+                    readings.failed.append(error)
+            readings.round()
+
+    threads = [threading.Thread(target=look, args=(one,)) for one in (lambda: stays, lambda: reader(trial))]
+    for thread in threads:
+        thread.start()
+    try:
+        yield readings
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_whoever_reads_while_documents_are_spread_anew_finds_each_as_it_was_or_is(trial: KubernetesTrial) -> None:
+    record = MemoryRecord(trial.target.layout)
+    assert reasons(push(at(1), trial.target, record)) == {}
+    with looking(trial) as readings:
+        readings.wait()
+        for revision, secrets in enumerate((2, 7, 1, 4), 2):
+            trial.spread(secrets)
+            record.layout = trial.target.layout
+            assert reasons(push(at(revision), trial.target, record)) == {}
+            assert right(trial, at(revision))
+            assert trial.held().keys() == {secret_name("analytics", "etl-prod", number) for number in range(secrets)}
+            readings.wait()
+    assert readings.failed == []
+    for seen in readings.revisions.values():
+        assert {*seen} == {1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("end", [cut, lost], ids=["before", "after"])
+def test_a_move_that_ends_at_any_write_hides_nothing_and_is_finished_by_the_next(
+    kubernetes_server: servers.Kubernetes, tmp_path: Path, end: Any
+) -> None:
+    for last in count(1):
+        trial = in_kubernetes(Bundled("analytics", 4), kubernetes_server, tmp_path)
+        record = MemoryRecord(trial.target.layout)
+        push(at(1), trial.target, record)
+        trial.spread(2)
+        record.layout = trial.target.layout
+        left = last
+
+        def until(request: Request, onward: Pass) -> Said:
+            nonlocal left
+            left -= is_write(request)
+            return passes(request, onward) if left > 0 else (end if left == 0 else cut)(request, onward)
+
+        with faulty(until, behind=trial.server.url, ca=trial.server.ca) as server:
+            push(at(2), trial.through(server.address), record)
+        found = [reader(trial)(id_) for id_ in IDS]
+        assert {*found} <= {1, 2}
+        assert reasons(push(at(2), trial.target, record)) == {}
+        assert right(trial, at(2))
+        assert len(trial.held()) == 2
+        if left > 0:
+            assert {*found} == {2}
+            assert last > 6
+            return
+
+
+MOVES = [id_ for id_ in map("c{}".format, range(100)) if slot(key_of("connection", id_), 4) >= 2][:12]
+STAYS = next(id_ for id_ in IDS if slot(key_of("connection", id_), 4) < 2)
+"""Connections that lie elsewhere, and one that lies where it did, where there are two Secrets and no more four."""
+
+
+@pytest.mark.parametrize("left", [[], MOVES[:8]], ids=["all", "a third"])
+def test_deletes_that_nobody_asked_for_are_held_whatever_moves(trial: KubernetesTrial, left: list[str]) -> None:
+    record = MemoryRecord(trial.target.layout)
+    push(linked(MOVES, 1), trial.target, record)
+    trial.spread(2)
+    held = {place.key for place, error in unasked(linked(left, 2), trial, record).plan.hold.items()}
+    assert {f"connections.{id_}" for id_ in MOVES if id_ not in left} <= held
+
+
+def test_what_merely_moves_is_no_delete_that_anybody_has_to_ask_for(trial: KubernetesTrial) -> None:
+    record = MemoryRecord(trial.target.layout)
+    push(linked([STAYS, *MOVES], 1), trial.target, record)
+    trial.spread(2)
+    assert unasked(linked(MOVES, 2), trial, record).plan.hold == {}
+
+
+def linked(ids: Iterable[str], revision: int) -> Workspace:
+    return workspace(*map(connection, ids), deployments=["etl-prod"], revision=revision)
+
+
+def unasked(one: Workspace, trial: KubernetesTrial, record: MemoryRecord) -> Prepared:
+    """A plan of which no person said that anything is to go."""
+    mark = MARK._replace(revision=one.revision)
+    return prepare(one, trial.target, record, lambda _: {}, mark=mark, seal=seal, scope=Scope("files"))
