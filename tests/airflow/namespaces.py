@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ class Namespaced(Synced):
         super().sync()
         until(lambda: self._listed("?resourceVersion=0") == self._listed(), lambda: "the cache isn't what is stored")
         return self
+
+    def spread(self, secrets: int) -> None:
+        """Over so many Secrets, and sync."""
+        assert isinstance(self.target, KubernetesTarget)
+        self.target = replace(self.target, layout=Bundled(self.prefix, secrets))
+        self.sync()
 
     def _listed(self, query: str = "") -> list[Any]:
         listed = self.server.done("GET", f"/api/v1/namespaces/{self.namespace}/secrets{query}")

@@ -152,6 +152,26 @@ def test_where_a_secret_is_gone_what_is_mounted_stays(ours: Any, synced: Namespa
     assert json.loads(ours.get_conn_value("warehouse")) == WAREHOUSE
 
 
+@pytest.mark.parametrize("secrets", [2, 7])
+def test_where_their_number_changes_a_pod_that_lists_both_reads_on(
+    backend: type[Any], synced: Namespaced, tmp_path: Path, secrets: int
+) -> None:
+    pod = Pod(synced.server, synced.namespace, tmp_path)
+    kept, listed = min(secrets, 4), max(secrets, 4)
+    (volume,) = pod.manifest["spec"]["volumes"]
+    volume["projected"]["sources"] = [
+        {"secret": {"name": secret_name("analytics", "etl-dev", number), "optional": number >= kept}}
+        for number in range(listed)
+    ]
+    ours = backend(**pod.kwargs())
+    for spread in (4, secrets):
+        synced.spread(spread)
+        pod.refresh()
+
+        assert json.loads(ours.get_conn_value("warehouse")) == WAREHOUSE
+        assert (ours.get_variable("region"), ours.get_conn_value("theirs")) == ("eu-west-1", None)
+
+
 def test_a_pod_before_the_first_sync_is_told_that_nothing_was_synced(backend: type[Any], pod: Pod) -> None:
     pod.mount.swap({})
 

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from servers import vault
+from servers import kubernetes, vault
+from servers.kubernetes import objects
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```sh( airflow| vault)?\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^```sh( airflow| vault| kubernetes)?\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 AIRFLOW = "airflow-3.3.2"
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1500)]
@@ -45,9 +46,11 @@ def airflow() -> Path:
 
 
 @pytest.mark.vault
+@pytest.mark.kubernetes
 def test_every_block_of_commands_succeeds(
-    checkout: Path, airflow: Path, tmp_path: Path, vault_server: vault.Vault
+    checkout: Path, airflow: Path, tmp_path: Path, vault_server: vault.Vault, kubernetes_server: kubernetes.Kubernetes
 ) -> None:
+    objects.namespace(kubernetes_server, "etl-prod")
     script = ["set -euo pipefail", f'export PATH="{vault.find().parent}:$PATH"']
     for whose, block in BLOCKS:
         # Airflow's commands, with the environment that the commands before them left.
@@ -56,7 +59,13 @@ def test_every_block_of_commands_succeeds(
     done = subprocess.run(
         ["bash", "-x", "-c", "\n".join(script)],
         cwd=checkout,
-        env={**environ, **vault_server.environ, "HOME": str(tmp_path), "AIRFLOW_HOME": str(tmp_path / "airflow")},
+        env={
+            **environ,
+            **vault_server.environ,
+            **kubernetes_server.environ,
+            "HOME": str(tmp_path),
+            "AIRFLOW_HOME": str(tmp_path / "airflow"),
+        },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -65,6 +74,8 @@ def test_every_block_of_commands_succeeds(
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert "warehouse" in done.stdout
     assert "airflow_plugin" in done.stdout
+    secrets = kubernetes_server.done("GET", "/api/v1/namespaces/etl-prod/secrets")["items"]
+    assert "connections.warehouse" in {key for secret in secrets for key in secret["data"]}
 
 
 @pytest.mark.parametrize("command", ["dev/demo", "dev/test", "dev/check", "dev/bench"])
