@@ -198,8 +198,8 @@ def _unfinished(
         document = goal[place]
         around = (*((document.part,) if document and document.part else ()), *layout.plates(layout.deployment(place)))
         cause = next((hold[one] for one in around if one in hold), None)
-        why = f"waits for {cause.subject}, which {cause.problem}" if cause else "waits for what could not be written"
-        remedy = cause.remedy if cause else "see what failed beside it"
+        why = f"waits for {cause.subject}, which {cause.problem}" if cause else "waits for what isn't written yet"
+        remedy = cause.remedy if cause else "sync again, and see what failed beside it"
         found[place] = WaitError(Reason.NOT_SYNCED_YET, str(place), why, remedy)
     return found
 

@@ -180,6 +180,23 @@ def test_another_number_of_secrets_is_planned_as_a_move_and_asks_nobody(
     assert {plate["secrets"] for plate in plates} == {5}
 
 
+@pytest.mark.kubernetes
+def test_another_number_of_secrets_is_moved_to_where_only_changes_are_looked_for_too(
+    syncd: Syncd, kubernetes_server: servers.Kubernetes, tmp_path: Path
+) -> None:
+    trial = in_kubernetes(LAYOUTS["layered"], kubernetes_server, tmp_path)
+    at(syncd, trial, by_token, "secrets = 3")
+    syncd.ok("sync")
+    at(syncd, trial, by_token, "secrets = 5")
+    syncd.ok("sync", "--changed")
+    assert len(trial.held()) == 3
+    syncd.ok("connection", "update", "warehouse", "host=other.internal")
+    assert "waits for what isn't written yet → sync again" in syncd("sync", "--changed").said
+    syncd.ok("sync", "--changed")
+    assert len(trial.held()) == 5
+    assert "nothing to do" in syncd.ok("plan").said
+
+
 # Settings
 
 

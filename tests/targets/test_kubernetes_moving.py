@@ -14,9 +14,10 @@ import pytest
 from servers import kubernetes as servers
 from syncd.clients.kubernetes.credentials import Account
 from syncd.clients.kubernetes.reading import Reader
+from syncd.core.errors import Reason
 from syncd.core.layouts.kubernetes import Bundled, key_of, secret_name, slot
 from syncd.core.layouts.lookup import Address, lookup
-from syncd.core.model import Scope, Workspace
+from syncd.core.model import Item, Scope, Workspace
 from syncd.sources.answers import Times
 from syncd.sources.kubernetes import KubernetesSource
 from syncd.sync import Prepared, prepare
@@ -152,6 +153,30 @@ def test_a_move_that_ends_at_any_write_hides_nothing_and_is_finished_by_the_next
             assert {*found} == {2}
             assert last > 6
             return
+
+
+def test_a_move_with_somebody_elses_secret_in_its_way_hides_nothing_and_ends_once_that_is_gone(
+    trial: KubernetesTrial,
+) -> None:
+    record = MemoryRecord(trial.target.layout)
+    push(at(1), trial.target, record)
+    trial.spread(7)
+    record.layout = trial.target.layout
+    name = max(trial.target.layout.home(Item("etl-prod", "connection", id_)).object for id_ in IDS)
+    assert name not in trial.held()
+    trial.put_foreign(name)
+    before = trial.held()[name]
+    for revision in (2, 3):
+        found = reasons(push(at(revision), trial.target, record))
+        assert found[name] is Reason.NOT_OWNED
+        assert {*found.values()} <= {Reason.NOT_OWNED, Reason.NOT_SYNCED_YET}
+        assert {reader(trial)(id_) for id_ in IDS} == {revision}
+        assert trial.held()[name] == before
+
+    trial.delete(name)
+    assert reasons(push(at(3), trial.target, record)) == {}
+    assert right(trial, at(3))
+    assert len(trial.held()) == 7
 
 
 MOVES = [id_ for id_ in map("c{}".format, range(100)) if slot(key_of("connection", id_), 4) >= 2][:12]
