@@ -17,6 +17,9 @@ from syncd.sources.answers import Answers, Times
 
 _TRIES = 3
 
+_LOOK = 60.0
+"""Seconds between two looks at over how many Secrets documents are spread: it changes once in a year."""
+
 
 class _Bundle:
     """The envelopes of a Secret by key, each parsed when it is asked for: a lookup wants one of many."""
@@ -52,7 +55,8 @@ class KubernetesSource:
     def __init__(self, reader: Reader, namespace: str, prefix: str, deployment: str, times: Times) -> None:
         self._reader, self._namespace, self._prefix, self._deployment = reader, namespace, prefix, deployment
         self._answers = Answers(self._read, times)
-        self._secrets = SECRETS
+        self._clock = times.clock
+        self._known: tuple[float, int] | None = None
         self._lookup = threading.local()
 
     @contextmanager
@@ -68,19 +72,15 @@ class KubernetesSource:
     def path(self, place: Place) -> str:
         """Where a place is, for people."""
         key = self._key(place)
-        name = self._name(0 if key == NAMEPLATE else slot(key, self._secrets)) if key else place.object
+        secrets = self._known[1] if self._known else SECRETS
+        name = self._name(0 if key == NAMEPLATE else slot(key, secrets)) if key else place.object
         return f"secret {self._namespace}/{name}, key {key}"
 
     def get(self, place: Place, after: Place | None = None) -> Mapping[str, Any] | None:
         key = self._key(place)
         if not key:
             return None
-        if key == NAMEPLATE:
-            name = getattr(self._lookup, "name", None) or self._name(0)
-            bundle = self._bundle(name) or self._bundle(self._name(0)) or _NOTHING
-        else:
-            bundle = self._holding(key)
-        envelope = bundle.get(key)
+        envelope = self._nameplate() if key == NAMEPLATE else self._holding(key).get(key)
         if envelope is None or isinstance(envelope, Mapping):
             return envelope
         raise FixError(
@@ -90,7 +90,7 @@ class KubernetesSource:
     def names(self, folder: str) -> tuple[str, ...]:
         """What lies in a folder; nothing where it isn't there."""
         start = f"{self._key(Place(f'{folder}/'))}"
-        bundles = [self._bundle(self._name(number)) or _NOTHING for number in range(self._secrets)]
+        bundles = [self._bundle(self._name(number)) or _NOTHING for number in range(self._spread_over("") or 0)]
         keys = (key for bundle in bundles for key in bundle.texts)
         return tuple(key[len(start) :] for key in keys if start and key.startswith(start))
 
@@ -102,27 +102,47 @@ class KubernetesSource:
 
     def _holding(self, key: str) -> _Bundle:
         """The documents of the Secret that holds a key, or would."""
-        name = self._name(slot(key, self._secrets))
-        bundle = self._bundle(name)
+        name, bundle = "", None
         for _ in range(_TRIES):
-            if bundle is not None and _spread(bundle) == self._secrets:
-                self._lookup.name = name
-                return bundle
-            first = self._bundle(self._name(0), after=name)
-            secrets = _spread(first or _NOTHING)
+            secrets = self._spread_over(after=name)
             if secrets is None:  # no nameplate: whoever asks for it is told
-                self._lookup.name = self._name(0)
-                return first or _NOTHING
-            self._secrets = secrets
-            name = self._name(slot(key, secrets))
-            bundle = self._bundle(name, after=self._name(0))
-            if bundle is not None and key in bundle.texts:  # where they are being moved, both places hold it
-                self._lookup.name = self._name(0)
-                return bundle
+                self._lookup.name, self._lookup.hit = self._name(0), False
+                return self._bundle(self._name(0)) or _NOTHING
+            fresh, name = bool(name), self._name(slot(key, secrets))
+            bundle = self._bundle(name, after=self._name(0) if fresh else None)
+            if bundle is not None:
+                self._lookup.name, self._lookup.hit = name, key in bundle.texts
+                # Where documents are being moved, both places hold them.
+                if _spread(bundle) == secrets or (fresh and self._lookup.hit):
+                    return bundle
         subject = f"secret {self._namespace}/{name}"
         if bundle is None:
             raise FixError(Reason.INVALID_DOCUMENT, subject, "isn't there", "let `syncd sync` write it again")
         raise WaitError(Reason.CONFLICT, subject, "is being moved", "try again")
+
+    def _spread_over(self, after: str) -> int | None:
+        """Over how many Secrets, as the first one says, at least every minute; anew where a reading of another one
+        doesn't agree. None where there is no nameplate."""
+        known = self._known
+        if known is not None and not after and self._clock() < known[0]:
+            return known[1]
+        first = self._bundle(self._name(0), after=after or None) or _NOTHING
+        secrets = _spread(first)
+        if secrets is None and NAMEPLATE in first.texts:
+            subject = f"secret {self._namespace}/{self._name(0)}, key {NAMEPLATE}"
+            raise FixError(Reason.INVALID_DOCUMENT, subject, "can't be read", "let `syncd sync` write it again")
+        self._known = None if secrets is None else (self._clock() + _LOOK, secrets)
+        return secrets
+
+    def _nameplate(self) -> Any:
+        """That of the Secret where a document was looked for. Where it wasn't found, the later one of two: a Secret
+        that couldn't be written doesn't say what it lacks."""
+        name = getattr(self._lookup, "name", None) or self._name(0)
+        names = [name]
+        if not getattr(self._lookup, "hit", False) and self._known is not None and self._known[1] > 1:
+            names.append(self._name(1 if name == self._name(0) else 0))
+        found = [plate for one in names if (plate := (self._bundle(one) or _NOTHING).get(NAMEPLATE)) is not None]
+        return max(found, key=_revision, default=None)
 
     def _name(self, number: int) -> str:
         return secret_name(self._prefix, self._deployment, number)
@@ -141,7 +161,8 @@ class KubernetesSource:
         secret = self._reader.secret(self._namespace, name)
         if secret is None:
             return "", None
-        return f"{secret.uid} {secret.version}", _Bundle(secret.data)
+        # Bytes are no document: they are read as what can't be parsed.
+        return f"{secret.uid} {secret.version}", _Bundle({**dict.fromkeys(secret.binary, ""), **secret.data})
 
 
 def _spread(bundle: _Bundle) -> int | None:
@@ -149,6 +170,11 @@ def _spread(bundle: _Bundle) -> int | None:
     plate = bundle.get(NAMEPLATE)
     secrets = plate.get("secrets") if isinstance(plate, Mapping) else None
     return secrets if type(secrets) is int and secrets > 0 else None
+
+
+def _revision(plate: Any) -> int:
+    revision = plate.get("revision") if isinstance(plate, Mapping) else None
+    return revision if type(revision) is int else -1
 
 
 def _parsed(text: str) -> Any:

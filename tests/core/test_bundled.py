@@ -161,3 +161,17 @@ def test_a_move_that_cannot_end_keeps_no_change_from_readers() -> None:
     team.workspace = replace(team.workspace, definitions={one.key: one for one in changed.values()}, revision=3)
     team.sync(0)
     assert [found(team.target.states[-1], item) for item in ITEMS] == ["2", "2", "2", "1"]
+
+
+def test_what_lies_nowhere_else_is_not_removed_though_nobody_can_tell_over_how_many_it_was_spread() -> None:
+    team = Team(Random(1))  # noqa: S311  no secret comes from it
+    fine = {
+        id_: Definition(Key("connection", id_), {"conn_type": "http", "host": "1"}, links={"etl": {}}) for id_ in IDS
+    }
+    team.workspace = replace(team.workspace, definitions={one.key: one for one in fine.values()}, revision=2)
+    assert team.sync(0) == []
+    before = {key for held in team.target.objects.values() for key in held.texts}
+    team.target.objects["analytics.etl.0"].mark = None
+    team.target.spread(1)
+    team.sync(0)
+    assert {key for held in team.target.objects.values() for key in held.texts} == before

@@ -161,7 +161,7 @@ def test_documents_that_are_too_large_together_are_told_the_setting_that_spreads
     many = workspace(*(connection(f"c{n}", extra={"x": "x" * 300_000}) for n in range(6)), deployments=["etl-prod"])
     found = errors(push(many, layered.target))
     assert {error.reason for error in found.values()} == {Reason.NOT_HOLDABLE}
-    assert all("raise `secrets` of target files" in str(error) for error in found.values())
+    assert all("double `secrets` of target files" in str(error) for error in found.values())
     assert layered.held() == {}
 
     layered.spread(6)

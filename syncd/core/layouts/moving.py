@@ -21,8 +21,18 @@ MOST = 64
 def step(layout: Bundled, goal: Documents, observed: Observed, seal: Seal) -> Documents:
     """What of the goal may be written now: all of it where nothing moves."""
     before = _before(layout, goal, observed)
+    only = frozenset(_only_copies(layout, goal, observed, seal))
+    if only:
+        homeless = {layout.deployment(place) for place in only}
+        # Whoever reads a nameplate that lies there reads the documents beside it.
+        goal = {
+            place: document
+            for place, document in goal.items()
+            if place not in only
+            and not (document is None and place.key == NAMEPLATE and layout.deployment(place) in homeless)
+        }
     if not before:
-        copies = _copies(layout, goal, observed)
+        copies = _copies(layout, goal, observed) - only
         return {**goal, **dict.fromkeys(copies)} if copies else goal
     copied = {name for name in before if _is_copied(layout, name, goal, observed, seal)}
     now = {
@@ -66,6 +76,17 @@ def _is_copied(layout: Bundled, deployment: str, goal: Documents, observed: Obse
 
 
 _AS_IT_IS = Document({})
+
+
+def _only_copies(layout: Bundled, goal: Documents, observed: Observed, seal: Seal) -> Iterator[Place]:
+    """What would be removed, and lies nowhere else yet as it is to be."""
+    for place in observed.views:
+        item = layout.stands_for(place)
+        if item is None or (home := layout.home(item)) == place:
+            continue
+        document = goal.get(home)
+        if document is not None and observed.views.get(home) != view(document, seal):
+            yield place
 
 
 def _copies(layout: Bundled, goal: Documents, observed: Observed) -> frozenset[Place]:

@@ -154,7 +154,7 @@ class _Batch:
                 Reason.NOT_HOLDABLE,
                 self._target.subject(write.object),
                 f"would hold {size} bytes, and no Secret holds more than {LARGEST}",
-                f"raise `secrets` of target {self._mark.target}" if bundled else "take out what isn't ours",
+                f"double `secrets` of target {self._mark.target}" if bundled else "take out what isn't ours",
             )
         return new
 
