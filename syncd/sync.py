@@ -84,7 +84,8 @@ def prepare(
             observed = observed.updated(target.observe(unsure, seal), unsure)
     observed = _still_ours(observed, record, target.name, mark)
     observed = _adopt(observed, record.adopted(target.name), mark)
-    _refuse_later(later(observed, record, target.name, mark, whole=scope.verify), mark)
+    revisions = record.revisions(target.name) if scope.verify else None
+    _refuse_later(later(observed, mark, standing=standing, unsettled=unsettled, revisions=revisions), mark)
 
     goal = layout.documents(resolution, observed, seal)
     owned = _owned(layout, observed, mark) if scope.verify else record.counts(target.name)
@@ -294,14 +295,20 @@ def _refuse_many(target: Target, named: Collection[str]) -> None:
         )
 
 
-def later(observed: Observed, record: Record, target: str, mark: Mark, *, whole: bool) -> int:
+def later(
+    observed: Observed,
+    mark: Mark,
+    *,
+    standing: Standing | None,
+    unsettled: Collection[str],
+    revisions: Mapping[str, int] | None,
+) -> int:
     """The latest revision of ours there that this registry never wrote; 0 for none.
 
-    `whole` says that all of the target was looked at: then each object is held against what it was left at.
+    `revisions` are those at which objects of ours were left, where all of the target was looked at; else None.
     """
-    standing, unsettled = record.standing(target), record.unsettled(target)
     latest = 0 if standing is None else standing.revision
-    known = defaultdict(lambda: latest, record.revisions(target)) if whole else None
+    known = None if revisions is None else defaultdict(lambda: latest, revisions)
 
     def late(name: str, revision: int) -> bool:
         return revision > mark.revision or (known is not None and name not in unsettled and revision > known[name])

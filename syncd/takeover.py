@@ -26,8 +26,15 @@ def restored(installation: Installation, registry: Registry, workspace: str, nam
     target = passes.opened(installation, registry, workspace, name)
     seen, mine = target.observe(None, registry.seal), _mine(registry, workspace, name)
     at = mine._replace(revision=workspaces.load(registry, workspace).revision)
-    behind = later(seen, Record(registry, workspace), name, at, whole=True) > 0
-    return _standing(target, seen, mine), behind
+    record = Record(registry, workspace)
+    newest = later(
+        seen,
+        at,
+        standing=record.standing(name),
+        unsettled=record.unsettled(name),
+        revisions=record.revisions(name),
+    )
+    return _standing(target, seen, mine), newest > 0
 
 
 def adoptable(

@@ -17,7 +17,7 @@ from syncd.core.layouts import removals, wanted
 from syncd.core.layouts.airflow import airflow_document
 from syncd.core.layouts.layered import layered_document, written_document
 from syncd.core.layouts.moving import step
-from syncd.core.layouts.plates import awaiting, nameplates
+from syncd.core.layouts.plates import awaiting, named, nameplates
 from syncd.core.model import KINDS, Item
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ LARGEST = 1024 * 1024
 _BESIDE = 64 * 1024
 """Bytes of it for a nameplate, and what that awaits."""
 
-_KIND_OF = {row.plural: name for name, row in KINDS.items()}
 _LONGEST_KEY, _LONGEST_LABEL = 253, 63
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,3}")
@@ -82,14 +81,8 @@ class Bundled:
 
     def stands_for(self, place: Place) -> Item | None:
         deployment, (plural, _, name) = self.deployment(place), place.key.partition(".")
-        if not deployment or plural not in _KIND_OF:
-            return None
-        try:
-            id_ = ids.decode(name)
-        except ValueError:
-            return None
-        kind = _KIND_OF[plural]
-        return Item(deployment, kind, id_) if KINDS[kind].valid_id(id_) else None
+        found = named(plural, name) if deployment else None
+        return None if found is None else Item(deployment, *found)
 
     def deployment(self, place: Place) -> str:
         return self._parts(place.object)[0]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from syncd.core import ids
 from syncd.core.documents import NAMEPLATE, Document, Documents, Observed, Place, Seal
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.layouts import removals, wanted
-from syncd.core.layouts.plates import awaiting, found_nameplate, nameplates
+from syncd.core.layouts.plates import awaiting, found_nameplate, named, nameplates
 from syncd.core.model import KINDS, Item, Path
 from syncd.core.secrets import secret_paths
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from syncd.core.merge import Layer
     from syncd.core.resolve import Resolution, Resolved
 
-_KIND_OF = {row.plural: name for name, row in KINDS.items()}
 _LONGEST = 255
 """Bytes of a part of a path, as file systems have it."""
 
@@ -50,11 +48,10 @@ class Layered:
     def item(self, place: Place) -> Item | None:
         start = folder(self.prefix, "")
         parts = place.object[len(start) :].split("/")
-        if not place.object.startswith(start) or len(parts) != 3 or not parts[0] or parts[1] not in _KIND_OF:
+        if not place.object.startswith(start) or len(parts) != 3 or not parts[0]:
             return None
-        deployment, kind = parts[0], _KIND_OF[parts[1]]
-        id_ = _id(kind, parts[2])
-        return None if id_ is None else Item(deployment, kind, id_)
+        found = named(parts[1], parts[2])
+        return None if found is None else Item(parts[0], *found)
 
     def stands_for(self, place: Place) -> Item | None:
         return self.item(place)
@@ -106,16 +103,6 @@ class Layered:
             for item in resolution.resolved
             if len(ids.encode(item.id)) > _LONGEST
         }
-
-
-@lru_cache(maxsize=4096)
-def _id(kind: str, name: str) -> str | None:
-    """What a name stands for. Deployments share their ids, and a pass asks for each document more than once."""
-    try:
-        id_ = ids.decode(name)
-    except ValueError:
-        return None
-    return id_ if KINDS[kind].valid_id(id_) else None
 
 
 def layered_document(one: Resolved) -> Document:

@@ -21,7 +21,9 @@ MOST = 64
 def step(layout: Bundled, goal: Documents, observed: Observed, seal: Seal) -> Documents:
     """What of the goal may be written now: all of it where nothing moves."""
     before = _before(layout, goal, observed)
-    only = frozenset(_only_copies(layout, goal, observed, seal))
+    elsewhere = dict(_elsewhere(layout, goal, observed))
+    # What would be removed, and lies nowhere else yet as it is to be.
+    only = {place for place, (home, wanted) in elsewhere.items() if observed.views.get(home) != view(wanted, seal)}
     if only:
         homeless = {layout.deployment(place) for place in only}
         # Whoever reads a nameplate that lies there reads the documents beside it.
@@ -32,7 +34,8 @@ def step(layout: Bundled, goal: Documents, observed: Observed, seal: Seal) -> Do
             and not (document is None and place.key == NAMEPLATE and layout.deployment(place) in homeless)
         }
     if not before:
-        copies = _copies(layout, goal, observed) - only
+        # What was kept for readers in an earlier step is looked for no more.
+        copies = elsewhere.keys() - goal.keys() - only
         return {**goal, **dict.fromkeys(copies)} if copies else goal
     copied = {name for name in before if _is_copied(layout, name, goal, observed, seal)}
     now = {
@@ -78,27 +81,14 @@ def _is_copied(layout: Bundled, deployment: str, goal: Documents, observed: Obse
 _AS_IT_IS = Document({})
 
 
-def _only_copies(layout: Bundled, goal: Documents, observed: Observed, seal: Seal) -> Iterator[Place]:
-    """What would be removed, and lies nowhere else yet as it is to be."""
+def _elsewhere(layout: Bundled, goal: Documents, observed: Observed) -> Iterator[tuple[Place, tuple[Place, Document]]]:
+    """What lies where nobody will look for it once all is moved, each with its home and what is wanted there."""
     for place in observed.views:
         item = layout.stands_for(place)
-        if item is None or (home := layout.home(item)) == place:
-            continue
-        document = goal.get(home)
-        if document is not None and observed.views.get(home) != view(document, seal):
-            yield place
-
-
-def _copies(layout: Bundled, goal: Documents, observed: Observed) -> frozenset[Place]:
-    """What was kept for readers in an earlier step, and is looked for no more."""
-    return frozenset(
-        place
-        for place in observed.views
-        if place not in goal
-        and (item := layout.stands_for(place)) is not None
-        and (home := layout.home(item)) != place
-        and goal.get(home) is not None
-    )
+        home = place if item is None else layout.home(item)
+        wanted = goal.get(home)
+        if home != place and wanted is not None:
+            yield place, (home, wanted)
 
 
 def _is_unlinked(layout: Bundled, place: Place, goal: Documents) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from syncd.core import ids
@@ -25,6 +26,21 @@ class Plated(Layout, Protocol):
 def name_of(item: Item) -> str:
     """What a document is called below its deployment: `connections/warehouse`, the id encoded."""
     return f"{KINDS[item.kind].plural}/{ids.encode(item.id)}"
+
+
+@lru_cache(maxsize=4096)
+def named(plural: str, name: str) -> tuple[str, str] | None:
+    """The inverse: kind and id; None where it is no document's. Deployments share their ids, and a pass asks for each
+    document more than once."""
+    kind = _KIND_OF.get(plural)
+    try:
+        id_ = ids.decode(name)
+    except ValueError:
+        return None
+    return (kind, id_) if kind is not None and KINDS[kind].valid_id(id_) else None
+
+
+_KIND_OF = {row.plural: kind for kind, row in KINDS.items()}
 
 
 def nameplate_document(

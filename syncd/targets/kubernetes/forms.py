@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from syncd.clients.kubernetes.secret import Secret
 from syncd.core.airflow_form import FORMS
-from syncd.core.canonical import text
 from syncd.core.documents import Document, Mark, Place, Seal, decode, encode, read_mark
 from syncd.core.errors import FixError, Reason
 from syncd.core.layouts.airflow import found_fields
 from syncd.core.layouts.kubernetes import Bundled, Labelled
 from syncd.core.plan import Write
+from syncd.targets.beside import parsed, secrets, told, told_secrets
 
 _MARK, _ID, _SECRETS = "syncd/mark", "syncd/id", "syncd/secrets"
 """Annotations: whose it is; and in `airflow`, whose document it holds, by which one without its label is known, and
@@ -39,7 +38,7 @@ class Form(Protocol):
 
 def mark_of(secret: Secret) -> Mark | None:
     """Whose it is; None where it isn't one of ours."""
-    return read_mark(_parsed(secret.annotations.get(_MARK)))
+    return read_mark(parsed(secret.annotations.get(_MARK)))
 
 
 @dataclass(frozen=True)
@@ -56,10 +55,10 @@ class Bundles:
         binary = _kept(before.binary, write)
         if not data and not binary:
             return None
-        return _replaced(before, data, binary, {_MARK: _text(mark._asdict())}, self._labels(write.object))
+        return _replaced(before, data, binary, {_MARK: told(mark._asdict())}, self._labels(write.object))
 
     def _found(self, secret: Secret, key: str, subject: str) -> Document:
-        envelope = _parsed(secret.data.get(key))
+        envelope = parsed(secret.data.get(key))
         if not isinstance(envelope, Mapping):
             return Document({})
         try:
@@ -87,10 +86,10 @@ class Labels:
         item = self.layout.item(place)
         if item is None:
             return {}
-        content = {"value": value} if kind == "variable" else _parsed(value)
+        content = {"value": value} if kind == "variable" else parsed(value)
         if value is None or not isinstance(content, Mapping):
             return {place: Document({})}
-        found = found_fields(item, content, _secrets(secret, content, seal))
+        found = found_fields(item, content, secrets(secret.annotations.get(_SECRETS), content, seal))
         if label == item.id:
             return {place: found}
         # A difference: Airflow doesn't find it, or finds it as another.
@@ -99,12 +98,11 @@ class Labels:
     def written(self, write: Write, before: Secret, mark: Mark, seal: Seal) -> Secret | None:
         for id_, document in write.put.items():
             kind = self._kind(write.object)
-            told = [seal(text(document.content)), sorted(map(list, document.secret))]
             labels = {
                 **_labels(self.layout.prefix, self.layout.deployment(Place(write.object))),
                 _LABELS[kind]: id_,
             }
-            annotations = {_MARK: _text(mark._asdict()), _ID: id_, _SECRETS: _text(told)}
+            annotations = {_MARK: told(mark._asdict()), _ID: id_, _SECRETS: told_secrets(document, seal)}
             data = {**before.data, _VALUE: FORMS[kind].text(document.content)}
             binary = {key: content for key, content in before.binary.items() if key != _VALUE}
             return _replaced(before, data, binary, annotations, labels)
@@ -137,21 +135,3 @@ def _replaced(
         annotations={**before.annotations, **annotations},
         labels={**before.labels, **labels},
     )
-
-
-def _secrets(secret: Secret, content: Mapping[str, Any], seal: Seal) -> object:
-    """Which fields are secret, as it was told of this content; None where nobody knows."""
-    told = _parsed(secret.annotations.get(_SECRETS))
-    known = isinstance(told, list) and len(told) == 2 and told[0] == seal(text(content))
-    return told[1] if known else None
-
-
-def _text(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _parsed(shown: str | None) -> Any:
-    try:
-        return json.loads(shown or "null")
-    except (ValueError, RecursionError):
-        return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,9 +13,7 @@ from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.layouts.kubernetes import LARGEST, Bundled, Labelled
 from syncd.core.plan import Write
 from syncd.targets.kubernetes.forms import Bundles, Form, Labels, mark_of
-
-_AT_ONCE = 8
-"""Requests: more of them make two cores no faster."""
+from syncd.targets.side_by_side import read_each, write_each
 
 
 @dataclass(frozen=True)
@@ -54,9 +51,7 @@ class KubernetesTarget:
         return Observed(views, stamps, unread)
 
     def write(self, writes: Sequence[Write], mark: Mark, seal: Seal) -> Mapping[str, Stamp | SyncError | None]:
-        batch = _Batch(self, mark, seal)
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return {write.object: one for write, one in zip(writes, pool.map(batch.write, writes), strict=True)}
+        return write_each(writes, _Writing(self, mark, seal).write, self.subject)
 
     @cached_property
     def form(self) -> Form:
@@ -68,47 +63,22 @@ class KubernetesTarget:
         return f"secret {self.namespace}/{name}"
 
     def _looked(self, names: Sequence[str]) -> tuple[dict[str, Secret], dict[str, SyncError]]:
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            seen = dict(zip(names, pool.map(self._read, names), strict=True))
+        seen = read_each(names, lambda name: self.kubernetes.secret(self.namespace, name), self.subject)
         unread = {name: one for name, one in seen.items() if isinstance(one, SyncError)}
         if unread and len(unread) == len(seen):
             raise next(iter(unread.values()))
         return {name: one for name, one in seen.items() if isinstance(one, Secret)}, unread
 
-    def _read(self, name: str) -> Secret | SyncError | None:
-        """What is wrong with this Secret alone is an answer; raised is what is wrong with all of them."""
-        try:
-            return self.kubernetes.secret(self.namespace, name)
-        except SyncError as error:
-            if error.subject != self.subject(name):
-                raise
-            return error.with_traceback(None)
 
-
-class _Batch:
-    """The writes of a batch, each of which stands alone. Once the API server is gone, the rest isn't tried."""
+class _Writing:
+    """Writes under one mark."""
 
     def __init__(self, target: KubernetesTarget, mark: Mark, seal: Seal) -> None:
         self._target, self._mark, self._seal = target, mark, seal
         self._kubernetes, self._namespace = target.kubernetes, target.namespace
-        self._gone: SyncError | None = None
-        self._failing = 0
 
-    def write(self, write: Write) -> Stamp | SyncError | None:
-        if self._gone is not None:
-            return self._gone
-        try:
-            done = self._done(write)
-        except SyncError as error:
-            # Of one Secret alone the server may fail for ever: only many in a row are all of it.
-            self._failing = self._failing + 1 if error.reason is Reason.UNAVAILABLE else 0
-            if error.subject != self._target.subject(write.object) or self._failing >= _AT_ONCE:
-                self._gone = error
-            return error.with_traceback(None)
-        self._failing = 0
-        return done
-
-    def _done(self, write: Write) -> Stamp | None:
+    def write(self, write: Write) -> Stamp | None:
+        """Carry it out; None where nothing is there then. Raises SyncError."""
         if write.expected is None and write.put:
             return self._made(write)
         there = self._kubernetes.secret(self._namespace, write.object)

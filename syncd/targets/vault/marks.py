@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from syncd.core.canonical import text
 from syncd.core.documents import REMOVED, VERSION, Document, Mark, Place, Seal, decode, envelope, is_removed, read_mark
 from syncd.core.errors import FixError, Reason
 from syncd.core.layouts.airflow import AirflowPaths, found_fields
 from syncd.core.layouts.layered import Layered
 from syncd.core.layouts.sharing import EDITED
+from syncd.targets.beside import parsed, secrets, told, told_secrets
 
 if TYPE_CHECKING:
     from syncd.clients.vault.reading import Kept
@@ -76,7 +75,7 @@ class Beside:
     beside = True
 
     def found(self, name: str, subject: str, kept: Kept, seal: Seal) -> tuple[Mark | None, Document | None]:
-        mark, item = read_mark(_parsed(kept.metadata.get(_MARK))), self.layout.item(Place(name))
+        mark, item = read_mark(parsed(kept.metadata.get(_MARK))), self.layout.item(Place(name))
         if kept.data is None:
             return mark, None
         if is_removed(kept.data):
@@ -85,26 +84,25 @@ class Beside:
             return None, Document({})
         if mark is None or item is None:
             return mark, Document({})
-        return mark, found_fields(item, kept.data, _secrets(kept, seal))
+        return mark, found_fields(item, kept.data, secrets(_shown_secrets(kept.metadata), kept.data, seal))
 
     def content(self, subject: str, document: Document | None, mark: Mark, seal: Seal) -> Content:
-        told = {_MARK: _text(mark._asdict())}
+        marked = {_MARK: told(mark._asdict())}
         if document is None:
-            return envelope(REMOVED, mark), told
-        # Of which content it tells the secrets: where the write isn't done, nobody knows those of what is there.
-        secrets = _text([seal(text(document.content)), sorted(map(list, document.secret))])
-        parts = [secrets[start : start + _LONGEST] for start in range(0, len(secrets), _LONGEST)]
+            return envelope(REMOVED, mark), marked
+        shown = told_secrets(document, seal)
+        parts = [shown[start : start + _LONGEST] for start in range(0, len(shown), _LONGEST)]
         if len(parts) > _PARTS:
             raise FixError(
                 Reason.NOT_HOLDABLE, subject, "has more secret fields than Vault can be told of", "give `extra` fewer"
             )
         names = (f"{_SECRETS}-{number}" for number in range(len(parts)))
-        return document.content, {**told, **dict(zip(names, parts, strict=True))}
+        return document.content, {**marked, **dict(zip(names, parts, strict=True))}
 
 
 def emptied(mark: Mark, version: int) -> Mapping[str, str]:
     """The metadata of a path whose content was destroyed at this version: what somebody puts there later is theirs."""
-    return {_MARK: _text(mark._asdict()), _EMPTIED: str(version)}
+    return {_MARK: told(mark._asdict()), _EMPTIED: str(version)}
 
 
 def foreign(metadata: Mapping[str, str]) -> Mapping[str, str]:
@@ -121,22 +119,8 @@ def _tombstone(data: Mapping[str, Any], subject: str) -> tuple[Mark | None, Docu
         return None, Document({})
 
 
-def _secrets(kept: Kept, seal: Seal) -> object:
-    """Which fields are secret, as it was told of this content; None where nobody knows."""
+def _shown_secrets(metadata: Mapping[str, str]) -> str:
     parts: list[str] = []
-    while (part := kept.metadata.get(f"{_SECRETS}-{len(parts)}")) is not None:
+    while (part := metadata.get(f"{_SECRETS}-{len(parts)}")) is not None:
         parts.append(part)
-    told = _parsed("".join(parts))
-    known = isinstance(told, list) and len(told) == 2 and told[0] == seal(text(kept.data))
-    return told[1] if known else None
-
-
-def _text(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _parsed(text: str | None) -> Any:
-    try:
-        return json.loads(text or "null")
-    except (ValueError, RecursionError):
-        return None
+    return "".join(parts)
