@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import ssl
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from threading import Lock
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,6 +15,7 @@ import pytest
 from servers import kubernetes as servers
 from syncd.core.layouts.kubernetes import Bundled, Labelled
 from tests.cli.runner import Syncd, nothing_of_the_developers
+from tests.targets.killing import SECRET, definitions, installed, killed_at
 from tests.targets.processes import survives
 from tests.targets.trials import KubernetesTrial, in_kubernetes
 
@@ -41,40 +39,14 @@ LIVES = {
     "spread anew": Life(Bundled("analytics", 3), "secrets = 2", "secrets = 3", after=False),
     "airflow": Life(Labelled("analytics")),
 }
-SECRET = "tell-nobody"
-FIRST = f"""
-workspace: analytics
-environments: [dev]
-deployments: {{etl: {{environment: dev, targets: [pods]}}}}
-connections:
-  stays: {{conn_type: http, link_all: true}}
-  changes: {{conn_type: http, password: {SECRET}-1, link_all: true}}
-  goes: {{conn_type: http, password: {SECRET}-1, link_all: true}}
-"""
-SECOND = f"""
-workspace: analytics
-environments: [dev]
-deployments: {{etl: {{environment: dev, targets: [pods]}}}}
-connections:
-  stays: {{conn_type: http, link_all: true}}
-  changes: {{conn_type: http, password: {SECRET}-2, link_all: true}}
-variables:
-  comes: {{value: x, link_all: true}}
-"""
+FIRST, SECOND = definitions("pods")
 FOREIGN = ("analytics.etl", "analytics.other.theirs", "theirs")
 
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With FIRST in its registry, and no target yet."""
-    home = tmp_path_factory.mktemp("installation") / "home"
-    with pytest.MonkeyPatch.context() as patch:
-        nothing_of_the_developers(patch)
-        patch.setenv("SYNCD_HOME", str(home))
-        syncd = Syncd(home)
-        syncd.ok("init")
-        syncd.ok("apply", "-f", "-", "--yes", stdin=FIRST.encode())
-    return home
+    return installed(tmp_path_factory.mktemp("installation") / "home", FIRST)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +91,7 @@ def test_syncd_killed_before_and_after_each_write_to_kubernetes_is_put_right_by_
     for point in count(1):
         syncd, trial = ready()
         theirs = _theirs(trial)
-        if survives(lambda: _killed_at(point, syncd, after=lived.after)):  # noqa: B023  it is called at once
+        if survives(lambda: killed_at(point, syncd, ssl.SSLSocket, _is_write, after=lived.after)):  # noqa: B023  it is called at once
             assert point > 4
             return
         syncd.ok(*again)
@@ -130,33 +102,8 @@ def test_syncd_killed_before_and_after_each_write_to_kubernetes_is_put_right_by_
         assert trial.held() == done
 
 
-def _killed_at(point: int, syncd: Syncd, *, after: bool) -> None:
-    """Sync, and die at the n-th of these: a write is about to be sent, its answer is there. In a child alone."""
-    points, one, asking = count(1), Lock(), set()
-    send, receive = ssl.SSLSocket.sendall, ssl.SSLSocket.recv_into
-
-    def passed() -> None:
-        with one:
-            if next(points) == point:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    def sendall(self: ssl.SSLSocket, data: Any, *rest: Any) -> None:
-        line = bytes(data[:200])
-        if line.startswith((b"POST ", b"PUT ", b"DELETE ")) and b"/secrets" in line:
-            passed()
-            if after:
-                asking.add(self)
-        send(self, data, *rest)
-
-    def recv_into(self: ssl.SSLSocket, *where: Any) -> int:
-        found = receive(self, *where)
-        if self in asking:
-            asking.remove(self)
-            passed()
-        return found
-
-    ssl.SSLSocket.sendall, ssl.SSLSocket.recv_into = sendall, recv_into  # type: ignore[method-assign,assignment]
-    syncd.ok("sync")
+def _is_write(sent: bytes) -> bool:
+    return sent.startswith((b"POST ", b"PUT ", b"DELETE ")) and b"/secrets" in sent
 
 
 def _settings(trial: KubernetesTrial, more: str) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import socket
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import pytest
@@ -18,46 +15,21 @@ from servers import vault as servers
 from syncd.core.layouts.airflow import AirflowPaths
 from syncd.core.layouts.layered import Layered
 from tests.cli.runner import Syncd, nothing_of_the_developers
+from tests.targets.killing import definitions, installed, killed_at
 from tests.targets.processes import survives
 from tests.targets.trials import VaultTrial, vault
 
 pytestmark = [pytest.mark.vault, pytest.mark.slow]
 
 LAYOUTS = {layout.name: layout for layout in (Layered("analytics"), AirflowPaths("analytics"))}
-SECRET = "tell-nobody"
-FIRST = f"""
-workspace: analytics
-environments: [dev]
-deployments: {{etl: {{environment: dev, targets: [vault]}}}}
-connections:
-  stays: {{conn_type: http, link_all: true}}
-  changes: {{conn_type: http, password: {SECRET}-1, link_all: true}}
-  goes: {{conn_type: http, password: {SECRET}-1, link_all: true}}
-"""
-SECOND = f"""
-workspace: analytics
-environments: [dev]
-deployments: {{etl: {{environment: dev, targets: [vault]}}}}
-connections:
-  stays: {{conn_type: http, link_all: true}}
-  changes: {{conn_type: http, password: {SECRET}-2, link_all: true}}
-variables:
-  comes: {{value: x, link_all: true}}
-"""
+FIRST, SECOND = definitions("vault")
 FOREIGN = ("analytics/deployments/etl/connections/theirs", "analytics/theirs", "elsewhere/theirs")
 
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With FIRST in its registry, and no target yet."""
-    home = tmp_path_factory.mktemp("installation") / "home"
-    with pytest.MonkeyPatch.context() as patch:
-        nothing_of_the_developers(patch)
-        patch.setenv("SYNCD_HOME", str(home))
-        syncd = Syncd(home)
-        syncd.ok("init")
-        syncd.ok("apply", "-f", "-", "--yes", stdin=FIRST.encode())
-    return home
+    return installed(tmp_path_factory.mktemp("installation") / "home", FIRST)
 
 
 @pytest.mark.parametrize("again", [("sync",), ("sync", "--changed")], ids=["the next verifies", "the next does not"])
@@ -93,7 +65,7 @@ def test_syncd_killed_before_and_after_each_write_is_put_right_by_the_next(
     for point in count(1):
         syncd, trial = ready()
         theirs = _theirs(trial)
-        if survives(lambda: _killed_at(point, syncd)):  # noqa: B023  it is called at once
+        if survives(lambda: killed_at(point, syncd, socket.socket, _is_write)):  # noqa: B023  it is called at once
             assert point > 12
             return
         syncd.ok(*again)
@@ -104,31 +76,8 @@ def test_syncd_killed_before_and_after_each_write_is_put_right_by_the_next(
         assert trial.held() == done
 
 
-def _killed_at(point: int, syncd: Syncd) -> None:
-    """Sync, and die at the n-th of these: a write is about to be sent, its answer is there. In a child alone."""
-    points, one, asking = count(1), Lock(), set()
-    send, receive = socket.socket.sendall, socket.socket.recv_into
-
-    def passed() -> None:
-        with one:
-            if next(points) == point:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    def sendall(self: socket.socket, data: Any) -> None:
-        if data.startswith((b"POST ", b"PUT ")):
-            passed()
-            asking.add(self)
-        send(self, data)
-
-    def recv_into(self: socket.socket, *where: Any) -> int:
-        found = receive(self, *where)
-        if self in asking:
-            asking.remove(self)
-            passed()
-        return found
-
-    socket.socket.sendall, socket.socket.recv_into = sendall, recv_into  # type: ignore[method-assign,assignment]
-    syncd.ok("sync")
+def _is_write(sent: bytes) -> bool:
+    return sent.startswith((b"POST ", b"PUT "))
 
 
 def _settings(trial: VaultTrial) -> str:
