@@ -169,9 +169,7 @@ def no_json(synced: InKubernetes) -> None:
 
 
 def refused(synced: InKubernetes) -> None:
-    synced.server.done(
-        "DELETE", f"/apis/rbac.authorization.k8s.io/v1/namespaces/{synced.namespace}/rolebindings/worker"
-    )
+    objects.withdraw(synced.server, synced.namespace, "worker")
 
 
 BROKEN: dict[Callable[[InKubernetes], None], str] = {

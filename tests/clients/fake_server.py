@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from syncd.clients.http.trust import Closing
+
 _TICK = 0.02
 """Seconds between two bytes that drip."""
 
@@ -80,11 +82,12 @@ class FaultyServer:
     def passed(self, request: Request) -> Said:
         """What the server behind says."""
         host = urlsplit(self.behind).netloc
-        connection = (
-            HTTPConnection(host, timeout=30)
-            if self.ca is None
-            else HTTPSConnection(host, timeout=30, context=ssl.create_default_context(cafile=self.ca))
-        )
+        if self.ca is None:
+            connection = HTTPConnection(host, timeout=30)
+        else:
+            context = ssl.create_default_context(cafile=self.ca)
+            context.sslsocket_class = Closing
+            connection = HTTPSConnection(host, timeout=30, context=context)
         try:
             connection.request(request.method, request.path, request.content, dict(request.headers))
             with connection.getresponse() as answer:
@@ -139,6 +142,7 @@ def faulty(
         server.faulty = FaultyServer(f"http://{host}:{server.server_port}", behind, ca, fault)
         if tls is not None:
             server.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=clients)
+            server.context.sslsocket_class = Closing
             server.context.verify_mode = ssl.CERT_NONE if clients is None else ssl.CERT_REQUIRED
             server.context.load_cert_chain(*tls)
             server.faulty.address = f"https://{host}:{server.server_port}"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import select
+import socket
+import struct
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from servers.certificates import Authority
+from syncd.clients.http.trust import Remedies, context
 from syncd.core.errors import FixError, Reason
 from tests.clients.calling import READ, client
 from tests.clients.fake_server import faulty, says
@@ -112,6 +118,21 @@ def test_a_file_that_is_put_right_is_taken_at_the_next_call(files: Path) -> None
         raised(lambda: vault.read("a"))
         (files / "ca.pem").rename(files / "late.pem")
         assert vault.read("a") is not None
+
+
+def test_a_server_that_hangs_up_before_the_handshake_leaves_no_socket_open(files: Path) -> None:
+    trusted = context(str(files / "ca.pem"), "", "", verify=True, remedies=Remedies("", "", ""))
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as ours:
+        theirs, _ = server.accept()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its end is a reset
+        theirs.close()
+        select.select([ours], [], [])
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            with pytest.raises(ConnectionResetError):
+                trusted.wrap_socket(ours, server_hostname="localhost")
+            gc.collect()
+    assert [str(one.message) for one in warned] == []
 
 
 def _over_tls(files: Path) -> object:

@@ -295,10 +295,7 @@ class KubernetesTrial:
         return self.server.done(method, path, body, **how)
 
     def _may(self, who: str, verb: str, name: str) -> bool:
-        asked = {"namespace": self.target.namespace, "verb": verb, "resource": "secrets", "name": name}
-        review = {"kind": "SubjectAccessReview", "spec": {"user": who, "resourceAttributes": asked}}
-        told = self.done("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
-        return bool(told["status"]["allowed"])
+        return objects.may(self.server, who, self.target.namespace, verb, "secrets", name=name)
 
     def _path(self, name: str = "") -> str:
         folder = f"/api/v1/namespaces/{self.target.namespace}/secrets"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from servers.kubernetes.client import Client
@@ -15,7 +16,7 @@ from servers.processes import Failed
 
 _MANAGER = "dev-server"
 _ESTABLISHED = 10
-"""Seconds for a kind to be known, once its definition is applied."""
+"""Seconds for a kind to be known, once its definition is applied; and for a role to be heeded, once it is written."""
 
 
 def apply(client: Client, manifests: Iterable[Mapping[str, Any]]) -> list[Any]:
@@ -48,7 +49,10 @@ def token(client: Client, namespace: str, account: str, *, audiences: Sequence[s
 
 
 def grant(client: Client, namespace: str, account: str, rules: Sequence[Mapping[str, Any]]) -> None:
-    """To a service account of a namespace, in that namespace: a role of the account's name, and its binding."""
+    """To a service account of a namespace, in that namespace: a role of the account's name, and its binding.
+
+    It holds once this returns; what an earlier role granted may hold for a moment more.
+    """
     group, meta = "rbac.authorization.k8s.io", {"namespace": namespace, "name": account}
     subject = {"kind": "ServiceAccount", "namespace": namespace, "name": account}
     role = {"apiGroup": group, "kind": "Role", "name": account}
@@ -65,6 +69,34 @@ def grant(client: Client, namespace: str, account: str, rules: Sequence[Mapping[
             },
         ],
     )
+    _heeded(client, namespace, account, rules, granted=True)
+
+
+def withdraw(client: Client, namespace: str, account: str) -> None:
+    """What `grant` gave. Nothing of it holds once this returns."""
+    roles = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}"
+    rules = client.done("GET", f"{roles}/roles/{account}")["rules"]
+    client.done("DELETE", f"{roles}/rolebindings/{account}")
+    _heeded(client, namespace, account, rules, granted=False)
+
+
+def may(client: Client, who: str, namespace: str, verb: str, resource: str, *, group: str = "", name: str = "") -> bool:
+    """What the server would say now."""
+    asked = {"namespace": namespace, "verb": verb, "group": group, "resource": resource, "name": name}
+    review = {"kind": "SubjectAccessReview", "spec": {"user": who, "resourceAttributes": asked}}
+    told = client.done("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    return bool(told["status"]["allowed"])
+
+
+def _heeded(client: Client, namespace: str, account: str, rules: Iterable[Mapping[str, Any]], *, granted: bool) -> None:
+    # The server learns of a role by a watch of its own, a moment after it was written.
+    who, deadline = f"system:serviceaccount:{namespace}:{account}", time.monotonic() + _ESTABLISHED
+    for rule in rules:
+        every = product(rule["verbs"], rule["apiGroups"], rule["resources"], rule.get("resourceNames", [""]))
+        for verb, group, resource, name in every:
+            while may(client, who, namespace, verb, resource, group=group, name=name) is not granted:
+                if time.monotonic() > deadline:
+                    raise Failed(f"Kubernetes doesn't heed what {who} may do in {namespace}")
 
 
 def _apply(client: Client, manifest: Mapping[str, Any]) -> Any:

@@ -31,6 +31,7 @@ def context(ca: str, certificate: str, key: str, *, verify: bool, remedies: Reme
         if not ca:
             raise
         raise _unusable(ca, _NO_CERTIFICATE, remedies.ca) from None
+    made.sslsocket_class = Closing
     if not verify:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
@@ -41,6 +42,13 @@ def context(ca: str, certificate: str, key: str, *, verify: bool, remedies: Reme
         except OSError as error:
             raise _which(certificate, key or certificate, error, remedies.certificate) from None
     return made
+
+
+class Closing(ssl.SSLSocket):
+    """Closed with its last reference: where a peer hangs up before a handshake, the library drops it open."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _which(certificate: str, key: str, error: OSError, remedy: str) -> FixError:
