@@ -12,7 +12,7 @@ from functools import cache
 
 import pytest
 
-from servers import known, kubernetes, vault
+from servers import known, kubernetes, postgresql, vault
 from servers.binaries import Missing
 from servers.kubernetes import objects
 
@@ -37,6 +37,20 @@ def kubernetes_server() -> Iterator[kubernetes.Kubernetes]:
 def kubernetes_namespace(kubernetes_server: kubernetes.Kubernetes) -> str:
     """A namespace of this test's own."""
     return objects.namespace(kubernetes_server, f"test-{secrets.token_hex(4)}")
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[postgresql.Postgresql]:
+    """A PostgreSQL, for all tests of a run: each keeps to a database of its own, and stops nothing."""
+    with postgresql.running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql_database(postgresql_server: postgresql.Postgresql) -> Iterator[str]:
+    """A database of this test's own: its URL, its superuser's."""
+    with postgresql_server.database() as name:
+        yield postgresql_server.url(name)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -61,6 +61,14 @@ class Binary:
     folder: str = ""
     """An environment variable that may name a folder to look into where there is none on PATH."""
 
+    def find(self) -> Path:
+        """Where it is. Builds nothing; raises Missing."""
+        return find(self)
+
+    def build(self) -> Path:
+        """The same, but where it isn't there it is built. Raises Missing."""
+        return build(self)
+
 
 def find(binary: Binary) -> Path:
     """Where it is. Builds nothing; raises Missing."""
@@ -130,14 +138,14 @@ def _alone(lock: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say(f"waiting for another process that builds {lock.parent.name}")
+            say(f"waiting for another process that builds {lock.parent.name}")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _build(binary: Binary, go: str, folder: Path) -> None:
     """It gets its name when it is whole."""
-    _say(f"building {binary.title} {binary.version} once, {binary.takes}")
+    say(f"building {binary.title} {binary.version} once, {binary.takes}")
     part, log = folder / f"{binary.name}.part", folder / "build.log"
     work = folder / "work"  # Go leaves its temporary files where it is interrupted
     shutil.rmtree(work, ignore_errors=True)
@@ -166,7 +174,7 @@ def _watch(process: subprocess.Popen[bytes], binary: Binary, log: Path) -> int:
         except subprocess.TimeoutExpired:
             code = None
         minutes, seconds = divmod(int(time.monotonic() - start), 60)
-        _say(f"{binary.title}: {_progress(binary, log)}, {minutes}:{seconds:02}", over=terminal and code is None)
+        say(f"{binary.title}: {_progress(binary, log)}, {minutes}:{seconds:02}", over=terminal and code is None)
         if code is not None:
             return code
 
@@ -177,7 +185,7 @@ def _progress(binary: Binary, log: Path) -> str:
     return f"{downloaded:,} modules downloaded, {len(lines) - downloaded:,} of {binary.packages:,} packages compiled"
 
 
-def _say(text: str, *, over: bool = False) -> None:
+def say(text: str, *, over: bool = False) -> None:
     """`over`: the next line takes its place."""
     erased = "\r\x1b[K" if sys.stderr.isatty() else ""
     print(f"{erased}{text}", end="" if over else "\n", file=sys.stderr, flush=True)

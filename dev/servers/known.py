@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from servers import binaries, kubernetes, vault
+from servers import kubernetes, postgresql, vault
 
 
 class Running(Protocol):
@@ -18,25 +18,35 @@ class Running(Protocol):
         """By which its own command finds it."""
 
 
+class Program(Protocol):
+    """What a server takes."""
+
+    def find(self) -> Path:
+        """Where it is. Builds nothing; raises Missing."""
+
+    def build(self) -> Path:
+        """The same, but where it isn't there it is built, or installed. Raises Missing."""
+
+
 class Server(Protocol):
     """A module of this package."""
 
     @property
-    def BINARIES(self) -> tuple[binaries.Binary, ...]:  # noqa: N802  a constant of the module
+    def BINARIES(self) -> tuple[Program, ...]:  # noqa: N802  a constant of the module
         """What it takes."""
 
     def running(self) -> AbstractContextManager[Running]:
         """Ready, and gone at the end without a trace. Raises Missing, Failed."""
 
 
-SERVERS: Mapping[str, Server] = {"vault": vault, "kubernetes": kubernetes}
+SERVERS: Mapping[str, Server] = {"vault": vault, "kubernetes": kubernetes, "postgresql": postgresql}
 
 
 def find(name: str) -> list[Path]:
     """Where its binaries are. Builds nothing; raises Missing."""
-    return [binaries.find(binary) for binary in SERVERS[name].BINARIES]
+    return [binary.find() for binary in SERVERS[name].BINARIES]
 
 
 def build(name: str) -> list[Path]:
     """The same, but what isn't there is built. Raises Missing."""
-    return [binaries.build(binary) for binary in SERVERS[name].BINARIES]
+    return [binary.build() for binary in SERVERS[name].BINARIES]

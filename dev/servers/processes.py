@@ -71,10 +71,10 @@ class Server:
         if not self.runs:
             self._process = start(self._command, self._environ, self._log, self._ready)
 
-    def stop(self) -> None:
-        """Where it is running; it is over when this returns."""
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Where it is running, by this signal; it is over when this returns."""
         if self._process is not None:
-            end(self._process, patience=self._stops_within)
+            end(self._process, patience=self._stops_within, how=how)
             self._process = None
 
     def send(self, number: int) -> None:
@@ -157,10 +157,10 @@ def wait_until(ready: Callable[[], bool], what: str, process: subprocess.Popen[b
         time.sleep(0.02)
 
 
-def end(process: subprocess.Popen[bytes], *, patience: float = 0) -> None:
+def end(process: subprocess.Popen[bytes], *, patience: float = 0, how: signal.Signals = signal.SIGINT) -> None:
     """It is over when this returns. `patience`: seconds in which it may end by itself, once it is asked to."""
     if patience and process.poll() is None:
-        os.killpg(process.pid, signal.SIGINT)  # by which PostgreSQL, too, ends without waiting for its clients
+        os.killpg(process.pid, how)  # by SIGINT PostgreSQL, too, ends without waiting for its clients
         with suppress(subprocess.TimeoutExpired):
             process.wait(patience)
     if process.poll() is None:
