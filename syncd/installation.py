@@ -67,10 +67,13 @@ class _Settings(BaseModel):
 
 @dataclass(frozen=True)
 class Installation:
-    """`home` is SYNCD_HOME; `url` is the registry's; `targets` are settings by name, each with its type."""
+    """`home` is SYNCD_HOME; `url` is the registry's, and may hold a password.
+
+    `targets` are settings by name, each with its type.
+    """
 
     home: Path
-    url: str
+    url: str = field(repr=False)
     targets: Mapping[str, tuple[str, TargetSettings]]
     allowed: Allowed
     vault: str
@@ -193,7 +196,8 @@ def load(environ: Mapping[str, str]) -> Installation:
         problems.append(_problem(path, ("references", "vault", "target"), "is no target of type vault"))
     logins = [one for _, target in targets.values() for one in target.credentials(home)]
     try:
-        never = _never((home / "registry.db", database.located(url)), (_key_file(home, environ), *logins))
+        registries = [path for path in (home / "registry.db", database.located(url)) if path is not None]
+        never = _never(registries, (_key_file(home, environ), *database.credentials(url), *logins))
     except FixError as error:
         problems.append(error)
     if problems:

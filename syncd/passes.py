@@ -75,7 +75,7 @@ def sync(
 
     `accept` is the digest of held deletes that a person has seen and wants.
     """
-    with lease(registry.path, wait=wait) as taken:
+    with lease(registry, wait=wait) as taken:
         shared = _shared(installation, registry, workspace, verify)
         return tuple(
             _passed(shared, name, taken, now, accept, progress) for name in names or targets(registry, shared.workspace)

@@ -19,7 +19,7 @@ from syncd.core.model import Reference
 LARGEST = 64 * 1024
 """Bytes of a value: a key or a certificate fits; a log file given by mistake doesn't."""
 
-_OWN = ("SYNCD_*", "VAULT_TOKEN", "VAULT_SECRET_ID", "VAULT_CLIENT_KEY", "KUBECONFIG")
+_OWN = ("SYNCD_*", "VAULT_TOKEN", "VAULT_SECRET_ID", "VAULT_CLIENT_KEY", "KUBECONFIG", "PGPASSWORD")
 """Names of the environment that are never readable: the registry's keys, and what syncd logs in with to its targets."""
 
 _SYSTEM = Path("/proc")

@@ -23,6 +23,7 @@ INIT = epilog(
     "Environment:\n"
     "  SYNCD_HOME      the folder; ~/.syncd unless it is set\n"
     "  SYNCD_REGISTRY  another registry, as sqlite:////absolute/path.db\n"
+    "                  or as postgresql://user:password@host/database\n"
     "  SYNCD_KEY_FILE  another key file\n"
     "  SYNCD_KEYS      the keys themselves, comma-separated, the first encrypts",
 )
@@ -49,7 +50,8 @@ def init(output: OutputOption = Output.TABLE) -> None:
         show.as_json({"home": str(here.home), "instance": registry.instance, "made": [str(path) for path in made]})
         return
     settings = here.home / installation.SETTINGS
-    show.table(("what", "where"), [("settings", settings), ("registry", registry.path), ("keys", registry.keys.source)])
+    made_of = [("settings", settings), ("registry", registry.place), ("keys", registry.keys.source)]
+    show.table(("what", "where"), made_of)
     first = "" if here.targets else f"name a target in {installation.SETTINGS}, then "
     show.say(f"Next: {first}`syncd apply -f definitions.yaml`.")
 

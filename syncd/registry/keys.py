@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy import Connection, bindparam, select, update
 
 from syncd.core.errors import FixError, Reason
-from syncd.registry.database import ENCRYPTED, Registry, truncate_log, writing
+from syncd.registry.database import ENCRYPTED, Registry, tidy, writing
 from syncd.registry.encryption import KEYS_VARIABLE, Keys, load_keys, new_key, rotated, write_keys
 from syncd.registry.tables import meta, parts
 
@@ -60,8 +60,8 @@ def rotate(registry: Registry, progress: Progress = lambda done, total: None) ->
                 update(meta).where(meta.c.name == name).values(value=rotated(cipher, token, keys.source))
             )
         progress(total, total)
-    # What the older keys encrypted shall not stay behind in the log.
-    truncate_log(registry.engine)
+    # What the older keys encrypted shall not stay behind.
+    tidy(registry.engine)
     return total
 
 

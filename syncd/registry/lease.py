@@ -1,124 +1,57 @@
-"""One writer of targets at a time: a lock file beside the registry, held for a pass.
+"""One writer of targets at a time: a lease that is taken for a pass and given back after it.
 
-The file also tells which pass wrote last. The registry says it too: where they differ, the registry isn't the one
-that wrote last (it was restored, copied or moved), or a pass was cut short.
+Beside a registry that is a file it is a lock file; in PostgreSQL it is a row.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-import secrets
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
-from syncd.core.errors import FixError, Reason, WaitError
+from sqlalchemy import Connection
 
-_POLL = 0.05
+from syncd.registry import lease_row, lock_file
+from syncd.registry.database import Registry
+
+LEASE = lease_row.LENGTH
+"""Seconds that nobody else may write for, where a holder was cut off; the kernel gives a lock file back at once."""
 
 
-class Lease:
-    """The right to write, as long as it is held."""
-
-    def __init__(self, handle: int) -> None:
-        self.held = True
-        self._handle = handle
-        self._begun: set[str] = set()
-
-    def check(self) -> None:
-        """Raises WaitError where it isn't held any more."""
-        if not self.held:
-            raise WaitError(Reason.BUSY, "lease", "was given back", "sync again")
+class Lease(Protocol):
+    """The right to write, as long as it is held. Any thread may ask."""
 
     def begin(self, target: str) -> None:
         """Note that a pass is about to write to this target; the first call counts. Raises WaitError."""
-        self.check()
-        if target in self._begun:
-            return
-        content = json.dumps({**_noted(self._handle), target: secrets.token_hex(4)}).encode()
-        try:
-            os.pwrite(self._handle, content, 0)
-            os.ftruncate(self._handle, len(content))
-            os.fsync(self._handle)
-        except OSError as error:
-            raise WaitError(Reason.UNAVAILABLE, "lease", f"can't be written: {os.strerror(error.errno or 0)}") from None
-        self._begun.add(target)
+
+    def check(self, connection: Connection) -> None:
+        """Before this transaction is committed: what it says is only said by who holds the lease. Raises WaitError."""
+
+    def confirm(self, connection: Connection) -> None:
+        """The same for what is settled, which a pass that has to end early still does. Raises WaitError."""
 
 
 @contextmanager
-def lease(registry: Path, *, wait: float) -> Iterator[Lease]:
+def lease(registry: Registry, *, wait: float, length: float = LEASE) -> Iterator[Lease]:
     """Take it, waiting at most `wait` seconds.
 
-    Raises WaitError where another pass holds it for longer, FixError where the lock file can't be made. The kernel
-    gives it back when the process ends, however it ends.
+    Raises WaitError where another pass holds it for longer, SyncError where it can't be taken at all.
     """
-    path = _path(registry)
-    handle = _taken(path, wait)
-    taken = Lease(handle)
-    try:
+    with _taken(registry, wait, length) as taken:
         yield taken
-    finally:
-        taken.held = False
-        # Closing alone would leave it with a process that was forked meanwhile.
-        fcntl.flock(handle, fcntl.LOCK_UN)
-        os.close(handle)
 
 
-def trace(registry: Path, target: str) -> str:
-    """Which pass wrote to this target last, as the lock file says it; a copy of the file says something else."""
-    try:
-        handle = os.open(_path(registry), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    try:
-        return f"{os.fstat(handle).st_ino}:{_noted(handle).get(target, '')}"
-    finally:
-        os.close(handle)
+def trace(registry: Registry, target: str) -> str:
+    """What the last pass over this target left outside of the registry, or whatever tells that it was restored.
+
+    A copy of the registry, or one that was brought back, says something else.
+    """
+    if registry.path is None:
+        return lease_row.trace(registry)
+    return lock_file.trace(registry.path, target)
 
 
-def _path(registry: Path) -> Path:
-    return registry.with_name(f"{registry.name}.lock")
-
-
-def _taken(path: Path, wait: float) -> int:
-    deadline = time.monotonic() + wait
-    while True:
-        try:
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
-            raise FixError(
-                Reason.ACCESS_DENIED,
-                str(path),
-                f"can't be opened: {os.strerror(error.errno or 0)}",
-                "let the user that runs syncd write there",
-            ) from None
-        if _locked(handle, path):
-            return handle
-        os.close(handle)
-        if time.monotonic() >= deadline:
-            raise WaitError(
-                Reason.BUSY, str(path), f"another pass has been writing for {wait:g} s", "wait longer with --wait"
-            )
-        time.sleep(_POLL)
-
-
-def _locked(handle: int, path: Path) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    # A lock on a file that was deleted meanwhile keeps nobody out.
-    with suppress(FileNotFoundError):
-        return path.stat().st_ino == os.fstat(handle).st_ino
-    return False
-
-
-def _noted(handle: int) -> Mapping[str, str]:
-    try:
-        noted = json.loads(os.pread(handle, 1 << 20, 0))
-    except (OSError, ValueError):
-        return {}
-    return noted if isinstance(noted, dict) else {}
+def _taken(registry: Registry, wait: float, length: float) -> AbstractContextManager[Lease]:
+    if registry.path is None:
+        return lease_row.lease(registry, wait=wait, length=length)
+    return lock_file.lease(registry.path, wait=wait)

@@ -116,6 +116,7 @@ class Record:
             self._forget(connection, tables.intents, target, objects)
             written = {name for name in objects if self._written(observed.stamps.get(name))}
             self._forget(connection, tables.adoptions, target, written)
+            self._confirm(connection)
 
     def conclude(
         self,
@@ -128,6 +129,7 @@ class Record:
         whole: bool,
     ) -> None:
         done = all(outcome.error is None for outcome in outcomes)
+        left = self.trace(target)
         with writing(self.registry.engine) as connection:
             status.keep(connection, self.workspace, target, outcomes, now, whole=whole)
             self._look_again(connection, target, outcomes)
@@ -138,7 +140,8 @@ class Record:
             else:
                 self._doubt(connection, target, digests)
             reached = revision if done else None
-            status.passed(connection, self.workspace, target, reached, now, trace=self.trace(target))
+            status.passed(connection, self.workspace, target, reached, now, trace=left)
+            self._confirm(connection)
 
     def digests(self, target: str) -> Mapping[Reference, str]:
         """Of each reference that the last passes read."""
@@ -149,7 +152,7 @@ class Record:
 
     def trace(self, target: str) -> str:
         """What the last pass over this target left beside the registry."""
-        return trace(self.registry.path, self._trace(target))
+        return trace(self.registry, self._trace(target))
 
     @contextmanager
     def _leased(self, target: str) -> Iterator[Connection]:
@@ -159,7 +162,12 @@ class Record:
         with writing(self.registry.engine) as connection:
             yield connection
             # Again before the commit: the database may have let us wait.
-            self.lease.check()
+            self.lease.check(connection)
+
+    def _confirm(self, connection: Connection) -> None:
+        """Last of all, as what it locks keeps others waiting. Who lost the lease has nothing to say: another wrote."""
+        if self.lease is not None:
+            self.lease.confirm(connection)
 
     def _trace(self, target: str) -> str:
         return f"{self.workspace}/{target}"

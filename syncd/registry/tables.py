@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
-MIGRATIONS = ("0001", "0002", "0003")
+MIGRATIONS = ("0001", "0002", "0003", "0004")
 """Every migration of `migrations/versions`, oldest first."""
 
 metadata = MetaData()
@@ -155,3 +166,14 @@ failures = Table(
     Column("remedy", Text, nullable=False),
 )
 """Why no pass over a target as a whole could be made, until one can."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("expires", DateTime(timezone=True), nullable=False),
+)
+"""Who may write to targets, until when by the database's clock, and how often that changed. Beside a file a lock file
+says it."""

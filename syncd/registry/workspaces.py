@@ -22,7 +22,8 @@ _ATTEMPTS = 3
 def names(registry: Registry) -> tuple[str, ...]:
     """All workspaces."""
     with reading(registry.engine) as connection:
-        return tuple(connection.execute(select(tables.workspaces.c.name).order_by(tables.workspaces.c.name)).scalars())
+        # Sorted here: databases sort texts by rules of their own.
+        return tuple(sorted(connection.execute(select(tables.workspaces.c.name)).scalars()))
 
 
 def load(registry: Registry, name: str, *, at: int | None = None) -> Workspace:

@@ -160,9 +160,10 @@ def test_deletes_that_were_asked_for_arent_held(many: Syncd) -> None:
 
 
 def test_another_sync_is_waited_for(syncd: Syncd) -> None:
+    from syncd.cli.session import start
     from syncd.registry.lease import lease
 
-    with lease(syncd.home / "registry.db", wait=1):
+    with lease(start(None).registry, wait=1):
         result = syncd("sync", "--wait", "0.1")
 
     assert result.code == 1

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from syncd.core.documents import Mark, Observed, Stamp
 from syncd.core.model import Definition, Deployment, Fields, Key, Workspace
 from syncd.registry import database, encryption, history, workspaces
@@ -21,10 +23,21 @@ NOW = "2026-01-01T00:00:00Z"
 WHO = "ada"
 
 
-def make(folder: Path) -> None:
-    """A registry and its key file, as `syncd init` makes them."""
+SQLITE = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+"""For tests of what a file alone has."""
+
+
+def make(folder: Path, server: str = "") -> None:
+    """A registry and its key file, as `syncd init` makes them; where the URL of a server's database is given, there."""
     encryption.make_keys(folder / "keys")
+    name(folder, server)
     database.create(url(folder), keys(folder)).engine.dispose()
+
+
+def name(folder: Path, server: str) -> None:
+    """Let this folder's registry be there."""
+    if server:
+        (folder / "registry.url").write_text(server)
 
 
 def copy(template: Path, folder: Path) -> None:
@@ -34,6 +47,9 @@ def copy(template: Path, folder: Path) -> None:
 
 
 def url(folder: Path, query: str = "") -> str:
+    server = folder / "registry.url"
+    if server.exists():
+        return server.read_text()
     return f"sqlite:///{folder / 'registry.db'}{query}"
 
 
@@ -90,5 +106,5 @@ def on_disk(folder: Path) -> bytes:
 def seen(registry: Registry, target: str, *objects: str, revision: int = 1) -> None:
     """Let the record say that these objects of ours lie in a target."""
     stamp = Stamp(Mark(registry.instance, NAME, target, revision), "v1")
-    with lease(registry.path, wait=0) as taken:
+    with lease(registry, wait=0) as taken:
         Record(registry, NAME, taken).replace(target, Observed({}, dict.fromkeys(objects, stamp)))

@@ -83,6 +83,7 @@ def test_making_with_another_key_leaves_the_registry_as_it_is(registry: Registry
         assert again.instance == registry.instance
 
 
+@registries.SQLITE
 def test_the_write_ahead_log_is_on_and_a_commit_is_on_the_disk(registry: Registry) -> None:
     with reading(registry.engine) as connection_:
         told = [connection_.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "synchronous")]
@@ -100,6 +101,7 @@ def test_every_migration_is_listed() -> None:
     assert sorted(path.name[:4] for path in folder.glob("0*.py")) == list(tables.MIGRATIONS)
 
 
+@registries.SQLITE
 def test_an_older_registry_is_upgraded_and_keeps_what_it_holds(
     registry: Registry, raw: sqlite3.Connection, folder: Path
 ) -> None:
@@ -115,6 +117,7 @@ def test_an_older_registry_is_upgraded_and_keeps_what_it_holds(
         "passes",
         "failures",
         "standings",
+        "leases",
     ):
         raw.execute(f"DROP TABLE {name}")
     raw.execute("UPDATE alembic_version SET version_num = '0001'")
@@ -124,6 +127,7 @@ def test_an_older_registry_is_upgraded_and_keeps_what_it_holds(
         assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [(tables.MIGRATIONS[-1],)]
 
 
+@registries.SQLITE
 def test_an_upgrade_that_fails_leaves_the_older_registry(
     registry: Registry, raw: sqlite3.Connection, folder: Path
 ) -> None:
@@ -137,6 +141,7 @@ def test_an_upgrade_that_fails_leaves_the_older_registry(
     assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
 
 
+@registries.SQLITE
 def test_a_newer_registry_is_refused_and_left_alone(registry: Registry, raw: sqlite3.Connection, folder: Path) -> None:
     registry.engine.dispose()
     raw.execute("UPDATE alembic_version SET version_num = '0999'")
@@ -149,12 +154,14 @@ def test_a_newer_registry_is_refused_and_left_alone(registry: Registry, raw: sql
     assert (folder / "registry.db").read_bytes() == before
 
 
+@registries.SQLITE
 def test_where_there_is_no_registry_the_way_out_is_init(folder: Path) -> None:
     (folder / "registry.db").unlink()
     assert str(refused(folder)) == f"{folder}/registry.db: there is no registry here; make one with `syncd init`"
     assert not (folder / "registry.db").exists()
 
 
+@registries.SQLITE
 def test_a_registry_that_was_cut_short_while_it_was_made_is_finished_by_init(
     folder: Path, raw: sqlite3.Connection
 ) -> None:
@@ -165,6 +172,7 @@ def test_a_registry_that_was_cut_short_while_it_was_made_is_finished_by_init(
         assert registry.instance
 
 
+@registries.SQLITE
 def test_an_empty_file_becomes_a_registry(folder: Path) -> None:
     """As one is that was cut short before anything was in it."""
     (folder / "registry.db").write_bytes(b"")
@@ -183,6 +191,7 @@ def test_an_empty_file_becomes_a_registry(folder: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("making", [True, False], ids=["made", "opened"])
+@registries.SQLITE
 def test_another_programs_database_is_refused_and_left_alone(folder: Path, statement: str, making: bool) -> None:
     path = folder / "registry.db"
     path.unlink()
@@ -195,6 +204,7 @@ def test_another_programs_database_is_refused_and_left_alone(folder: Path, state
     assert path.read_bytes() == before
 
 
+@registries.SQLITE
 def test_a_file_that_is_no_database_is_refused_and_left_alone(folder: Path) -> None:
     content = f"{SENTINEL}\n".encode() * 99
     (folder / "registry.db").write_bytes(content)
@@ -204,12 +214,14 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(folder: Path) -> N
     assert (folder / "registry.db").read_bytes() == content
 
 
+@registries.SQLITE
 def test_a_folder_in_its_place_is_refused(folder: Path) -> None:
     (folder / "registry.db").unlink()
     (folder / "registry.db").mkdir()
     assert refused(folder).reason is Reason.ACCESS_DENIED
 
 
+@registries.SQLITE
 def test_a_registry_that_cannot_be_written_is_refused_with_the_way_out(folder: Path) -> None:
     (folder / "registry.db").chmod(0o444)
     folder.chmod(0o555)
@@ -227,6 +239,7 @@ def test_a_registry_that_cannot_be_written_is_refused_with_the_way_out(folder: P
     assert "let the user that runs syncd write there" in answer
 
 
+@registries.SQLITE
 def test_a_registry_that_cannot_be_made_is_refused_with_the_way_out(folder: Path) -> None:
     (folder / "file").write_text("")
     with pytest.raises(FixError) as caught:
@@ -234,6 +247,7 @@ def test_a_registry_that_cannot_be_made_is_refused_with_the_way_out(folder: Path
     assert caught.value.reason is Reason.ACCESS_DENIED
 
 
+@registries.SQLITE
 def test_a_registry_that_another_process_has_locked_says_wait(folder: Path, raw: sqlite3.Connection) -> None:
     with registries.opened(folder, "?timeout=0.01") as registry:
         raw.execute("BEGIN IMMEDIATE")
@@ -244,6 +258,7 @@ def test_a_registry_that_another_process_has_locked_says_wait(folder: Path, raw:
         assert save(registry, LINKED).revision == 1
 
 
+@registries.SQLITE
 def test_who_reads_is_not_kept_waiting_by_who_writes(registry: Registry, raw: sqlite3.Connection) -> None:
     saved = save(registry, LINKED)
     raw.execute("BEGIN IMMEDIATE")
@@ -252,9 +267,22 @@ def test_who_reads_is_not_kept_waiting_by_who_writes(registry: Registry, raw: sq
 
 
 @pytest.mark.parametrize(
-    "url", [f"nonsense {SENTINEL}", f"postgresql://u:{SENTINEL}@h/d", "sqlite://", "sqlite:///:memory:", ""]
+    "url",
+    [
+        f"nonsense {SENTINEL}",
+        f"mysql://u:{SENTINEL}@h/d",
+        f"{SENTINEL}://u:p@h/d",
+        f"postgres://u:{SENTINEL}@h/d",
+        f"postgresql+pg8000://u:{SENTINEL}@h/d",
+        f"postgresql://u:{SENTINEL}@h",
+        f"postgresql://u:p@{SENTINEL}@h/d",
+        f"postgresql://u:{SENTINEL}@h:port/d",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "",
+    ],
 )
-def test_a_url_that_names_no_file_is_refused_and_not_quoted(url: str) -> None:
+def test_a_url_that_names_no_registry_is_refused_and_not_quoted(url: str) -> None:
     for use in (database.located, database.exists):
         with pytest.raises(FixError, match="SYNCD_REGISTRY") as caught:
             use(url)
@@ -262,6 +290,7 @@ def test_a_url_that_names_no_file_is_refused_and_not_quoted(url: str) -> None:
         assert SENTINEL not in str(caught.value)
 
 
+@registries.SQLITE
 def test_no_statement_of_a_migration_is_told(registry: Registry, raw: sqlite3.Connection, folder: Path) -> None:
     registry.engine.dispose()
     raw.execute("UPDATE alembic_version SET version_num = '0001'")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pytest
+from sqlalchemy import Connection
 
 from syncd.core.documents import Mark, Observed, Place, Stamp, View
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
@@ -35,8 +37,21 @@ PASSWORD, TOKEN = Reference("env", "PASSWORD"), Reference("file", "/run/secrets/
 @pytest.fixture
 def record(registry: Registry) -> Iterator[Record]:
     save(registry, workspace(etl="dev"))
-    with lease(registry.path, wait=0) as taken:
+    with lease(registry, wait=0) as taken:
         yield Record(registry, NAME, taken)
+
+
+class Ending:
+    """A lease of a process that is about to end: it is held, and no pass is to begin anything."""
+
+    def begin(self, target: str) -> None:
+        raise WaitError(Reason.BUSY, "pass", "is to end")
+
+    def check(self, connection: Connection) -> None:
+        self.begin("")
+
+    def confirm(self, connection: Connection) -> None:
+        pass
 
 
 def mark(registry: Registry, revision: int = 1) -> Mark:
@@ -154,22 +169,19 @@ def test_what_is_gone_is_known_no_more(record: Record) -> None:
 
 
 def test_nothing_is_intended_without_the_lease(record: Record, registry: Registry) -> None:
-    assert record.lease is not None
-    record.lease.held = False
-    with pytest.raises(WaitError, match="was given back"):
-        record.intend("files", [WAREHOUSE], STANDING)
-    with pytest.raises(WaitError, match="was given back"):
-        record.replace("files", Observed())
+    early = replace(record, lease=Ending())
+    with pytest.raises(WaitError, match="is to end"):
+        early.intend("files", [WAREHOUSE], STANDING)
+    with pytest.raises(WaitError, match="is to end"):
+        early.replace("files", Observed())
     with pytest.raises(RuntimeError):
         Record(registry, NAME).intend("files", [WAREHOUSE], STANDING)
     assert record.unsettled("files") == frozenset()
 
 
-def test_what_was_written_is_settled_though_the_lease_is_lost_meanwhile(record: Record) -> None:
-    assert record.lease is not None
+def test_what_was_written_is_settled_by_a_pass_that_is_to_end(record: Record) -> None:
     record.intend("files", [WAREHOUSE], STANDING)
-    record.lease.held = False
-    record.settle("files", lying(record, {WAREHOUSE: "v1"}), frozenset({WAREHOUSE}))
+    replace(record, lease=Ending()).settle("files", lying(record, {WAREHOUSE: "v1"}), frozenset({WAREHOUSE}))
     assert record.unsettled("files") == frozenset()
 
 

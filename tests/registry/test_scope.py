@@ -13,11 +13,12 @@ from syncd.core.documents import Observed, Place
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.model import Definition, Deployment, Item, Key, Reference, Scope, Workspace
 from syncd.core.outcome import Outcome
-from syncd.registry import history, workspaces
+from syncd.registry import history, lock_file, workspaces
 from syncd.registry.database import Registry
 from syncd.registry.lease import lease
 from syncd.registry.record import Record
 from syncd.registry.scope import scope
+from tests.registry import registries
 from tests.registry.registries import NAME, NOW, WHO, change, connection, save
 
 WAREHOUSE, LAKE, OWN = Key("connection", "warehouse"), Key("connection", "lake"), Key("connection", "own", "etl")
@@ -79,7 +80,7 @@ def passed(
 ) -> None:
     """A pass over everything, in which these items failed."""
     failing = failing or {}
-    with lease(registry.path, wait=0) as taken:
+    with lease(registry, wait=0) as taken:
         record = Record(registry, NAME, taken)
         record.replace("files", Observed())
         outcomes = [Outcome(Place(str(item)), item, "updated", failing.get(item)) for item in items(workspace)]
@@ -288,10 +289,11 @@ def copied(folder: Path) -> None:
 
 
 def overtaken(folder: Path) -> None:
-    with lease(folder / "registry.db", wait=0) as taken:
+    with lock_file.lease(folder / "registry.db", wait=0) as taken:
         taken.begin(f"{NAME}/files")
 
 
+@registries.SQLITE
 @pytest.mark.parametrize("trace", [forgotten, copied, overtaken])
 def test_everything_is_looked_at_by_a_registry_that_isnt_the_one_that_wrote_last(
     registry: Registry, read: Reader, folder: Path, trace: Callable[[Path], None]

@@ -54,6 +54,7 @@ def forms(secret: str) -> Iterator[bytes]:
         yield base64.b64encode(b"x" * start + secret.encode())[4:-4]
 
 
+@registries.SQLITE
 def test_no_secret_is_in_the_database_nor_its_log(registry: Registry, folder: Path) -> None:
     save(registry, full())
     assert (folder / "registry.db-wal").stat().st_size
@@ -62,6 +63,7 @@ def test_no_secret_is_in_the_database_nor_its_log(registry: Registry, folder: Pa
     assert hidden(folder)
 
 
+@registries.SQLITE
 def test_no_secret_is_on_the_disk_after_changes_a_rollback_and_a_rotation(registry: Registry, folder: Path) -> None:
     save(registry, full())
     save(registry, full(1))
@@ -112,8 +114,9 @@ def test_a_secret_of_another_workspace_is_refused(registry: Registry) -> None:
     with writing(registry.engine) as connection_:
         connection_.execute(
             text(
-                "UPDATE parts SET sealed = (SELECT sealed FROM parts WHERE workspace = 'finance' AND sealed NOT NULL)"
-                " WHERE workspace = 'analytics' AND sealed NOT NULL"
+                "UPDATE parts SET sealed ="
+                " (SELECT sealed FROM parts WHERE workspace = 'finance' AND sealed IS NOT NULL)"
+                " WHERE workspace = 'analytics' AND sealed IS NOT NULL"
             )
         )
     with pytest.raises(FixError, match="was moved there"):

@@ -24,7 +24,7 @@ BUSY = WaitError(Reason.UNAVAILABLE, "there", "no space")
 @pytest.fixture
 def record(registry: Registry) -> Iterator[Record]:
     save(registry, workspace(etl="dev"))
-    with lease(registry.path, wait=0) as taken:
+    with lease(registry, wait=0) as taken:
         yield Record(registry, NAME, taken)
 
 

@@ -40,18 +40,14 @@ def test_at_revision_0_a_workspace_was_empty(registry: Registry) -> None:
 
 
 def test_any_states_one_after_the_other_are_loaded_as_they_were(
-    template: Path, tmp_path_factory: pytest.TempPathFactory
+    registry: Registry,
 ) -> None:
-    folder = tmp_path_factory.mktemp("states")
-    registries.copy(template, folder)
-    with registries.opened(folder) as registry:
+    @given(st.lists(some.workspaces(), min_size=1, max_size=3))
+    def check(states: list[Workspace]) -> None:
+        saved = [save(registry, one) for one in states]
+        assert [workspaces.load(registry, NAME, at=one.revision) for one in saved] == saved
 
-        @given(st.lists(some.workspaces(), min_size=1, max_size=3))
-        def check(states: list[Workspace]) -> None:
-            saved = [save(registry, one) for one in states]
-            assert [workspaces.load(registry, NAME, at=one.revision) for one in saved] == saved
-
-        check()
+    check()
 
 
 @pytest.mark.parametrize("at", [-1, 2])

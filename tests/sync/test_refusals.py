@@ -602,13 +602,13 @@ def test_a_workspace_that_a_target_is_not_for_is_refused(world: World) -> None:
 
 def test_a_pass_that_finds_another_one_at_work_waits_and_says_so(world: World) -> None:
     told = pytest.raises(WaitError, match="another pass has been writing")
-    with world.registry() as registry, lease(registry.path, wait=0), told:
+    with world.registry() as registry, lease(registry, wait=0), told:
         passes.sync(world.installation, registry, NAME, (), verify=False, wait=0, now=NOW)
     assert held(world.sync()) == {}
 
 
 def test_reading_needs_no_lease(world: World) -> None:
-    with world.registry() as registry, lease(registry.path, wait=0):
+    with world.registry() as registry, lease(registry, wait=0):
         assert world.plan().error is None
 
 

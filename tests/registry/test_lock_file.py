@@ -1,4 +1,4 @@
-"""One writer of targets at a time."""
+"""One writer of targets at a time, beside a registry that is a file."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import os
 import signal
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from syncd.core.errors import FixError, Reason, WaitError
-from syncd.registry.lease import lease, trace
+from syncd.registry.lock_file import lease, trace
 from tests.registry import processes
 
 REGISTRY = "registry.db"
+UNASKED: Any = None
+"""In place of a connection: the file says it all."""
 
 
 def test_a_second_pass_is_told_to_wait_longer(tmp_path: Path) -> None:
@@ -28,7 +31,7 @@ def test_it_is_given_back_after_a_pass(tmp_path: Path) -> None:
     with lease(tmp_path / REGISTRY, wait=0):
         pass
     with lease(tmp_path / REGISTRY, wait=0) as taken:
-        taken.check()
+        taken.check(UNASKED)
 
 
 def test_it_is_given_back_by_a_pass_that_fails(tmp_path: Path) -> None:
@@ -41,9 +44,10 @@ def test_it_is_given_back_by_a_pass_that_fails(tmp_path: Path) -> None:
 def test_what_was_given_back_is_good_for_nothing(tmp_path: Path) -> None:
     with lease(tmp_path / REGISTRY, wait=0) as taken:
         pass
-    for use in (taken.check, lambda: taken.begin("analytics/files")):
-        with pytest.raises(WaitError, match="was given back"):
-            use()
+    with pytest.raises(WaitError, match="was given back"):
+        taken.check(UNASKED)
+    with pytest.raises(WaitError, match="was given back"):
+        taken.begin("analytics/files")
     assert trace(tmp_path / REGISTRY, "analytics/files").endswith(":")
 
 
