@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import weakref
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,7 +81,7 @@ def credentials(url: URL) -> tuple[Path, ...]:
 def engine(url: URL) -> Engine:
     """Connects to nothing yet. Raises FixError where its library isn't installed."""
     try:
-        return create_engine(
+        made = create_engine(
             url,
             # We begin and end transactions ourselves.
             isolation_level="AUTOCOMMIT",
@@ -93,6 +94,9 @@ def engine(url: URL) -> Engine:
         )
     except ImportError:
         raise _refused("needs psycopg", _INSTALL) from None
+    # The server is told when nobody needs it any more, and doesn't find out by a connection that breaks off.
+    weakref.finalize(made, made.pool.dispose)
+    return made
 
 
 def make_room(url: URL) -> None:
