@@ -14,6 +14,8 @@ from sqlalchemy.engine import URL
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 
 _LIMITS = (
+    # A plan for any list of names compares each of them with each row.
+    "SET LOCAL plan_cache_mode = force_custom_plan; "
     "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '{wait}s'; "
     # A process that was stopped within a transaction keeps the others waiting no longer.
     "SET LOCAL idle_in_transaction_session_timeout = '30s'"
