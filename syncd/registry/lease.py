@@ -47,7 +47,7 @@ def trace(registry: Registry, target: str) -> str:
     A copy of the registry, or one that was brought back, says something else.
     """
     if registry.path is None:
-        return lease_row.trace(registry)
+        return lease_row.trace(registry, target)
     return lock_file.trace(registry.path, target)
 
 

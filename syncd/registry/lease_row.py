@@ -49,6 +49,11 @@ _GIVE_BACK = text(
     "UPDATE leases SET holder = '', expires = clock_timestamp()"
     " WHERE name = :name AND holder = :holder AND generation = :generation"
 )
+_BEGIN = text(
+    "INSERT INTO begun (workspace, target, trace) VALUES (:workspace, :target, :trace)"
+    " ON CONFLICT (workspace, target) DO UPDATE SET trace = excluded.trace"
+)
+_BEGUN = text("SELECT trace FROM begun WHERE workspace = :workspace AND target = :target")
 _DATABASE = "SELECT oid FROM pg_database WHERE datname = current_database()"
 _TIMELINE = "SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
 
@@ -62,13 +67,18 @@ class RowLease:
         self._length = length
         self._deadline = deadline
         self._lost = ""
+        self._begun: set[str] = set()
         self._ending = threading.Event()
         self._keeper = threading.Thread(target=self._keep_alive, name="lease", daemon=True)
         self._keeper.start()
 
     def begin(self, target: str) -> None:
-        """Nothing is noted: the intent itself is, in the same database, and a restored one is told by its trace."""
         self._hold()
+        if target not in self._begun:
+            with brief(self._registry.engine) as connection:
+                connection.execute(_BEGIN, {**_split(target), "trace": secrets.token_hex(4)})
+                self.check(connection)
+            self._begun.add(target)
 
     def check(self, connection: Connection) -> None:
         self._hold()
@@ -125,21 +135,28 @@ def lease(registry: Registry, *, wait: float, length: float = LENGTH) -> Iterato
         taken.give_back()
 
 
-def trace(registry: Registry) -> str:
-    """What differs once a database was restored elsewhere, back in time, or on a standby that took over.
+def trace(registry: Registry, target: str) -> str:
+    """Which pass began last, in which database: a restored one is another, or another in time.
 
-    Nothing is left outside of it that could tell which pass wrote last, and nothing has to be: intents are in it.
+    It tells of a restore elsewhere, to an earlier moment, and of a standby that took over; of one into the same
+    database nothing can, as nothing is left outside of it.
     """
     try:
-        return _asked(registry, _DATABASE, _TIMELINE)
+        return _asked(registry, target, _DATABASE, _TIMELINE)
     except SyncError:
         # Some services don't let anybody ask for the timeline.
-        return _asked(registry, _DATABASE)
+        return _asked(registry, target, _DATABASE)
 
 
-def _asked(registry: Registry, *queries: str) -> str:
+def _asked(registry: Registry, target: str, *queries: str) -> str:
     with reading(registry.engine) as connection:
-        return ":".join(str(connection.exec_driver_sql(query).scalar()) for query in queries)
+        begun = connection.execute(_BEGUN, _split(target)).scalar()
+        return ":".join(str(one) for one in (*(connection.exec_driver_sql(one).scalar() for one in queries), begun))
+
+
+def _split(target: str) -> Mapping[str, str]:
+    workspace, _, name = target.partition("/")
+    return {"workspace": workspace, "target": name}
 
 
 def _taken(registry: Registry, wait: float, length: float) -> RowLease:

@@ -154,6 +154,16 @@ passes = Table(
 )
 """The revision that a target is wholly at, when the last pass was, and the trace that it left beside the registry."""
 
+begun = Table(
+    "begun",
+    metadata,
+    Column("workspace", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("trace", Text, nullable=False),
+)
+"""The pass that last began to write to a target: another one than `passes` knows was cut short. Beside a file the lock
+file says it."""
+
 failures = Table(
     "failures",
     metadata,

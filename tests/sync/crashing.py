@@ -62,7 +62,7 @@ class FailingAt:
 def sync(world: World, points: Points, *, verify: bool) -> None:
     """A pass over `files`, as `syncd.passes` makes one, through these points."""
     here = world.installation
-    with world.registry() as registry, lease(registry, wait=5) as taken:
+    with world.registry() as registry, lease(registry, wait=5, length=1) as taken:
         workspace = workspaces.load(registry, NAME)
         target: Any = FailingAt(here.target("files", NAME), points)
         record: Any = FailingAt(Record(registry, NAME, taken), points)

@@ -69,15 +69,18 @@ def each_story(*names: str) -> pytest.MarkDecorator:
 class Stage:
     """A world in which something has happened, again and again; and what it comes to where nobody interferes."""
 
-    def __init__(self, template: Path, folder: Path, layout: str, story: Story) -> None:
-        self._world = World.make(template, folder / "home", layout)
+    def __init__(self, world: World, folder: Path, story: Story) -> None:
+        self._world = world
         self._world.save(BASE)
         story.before(self._world)
         self._world.close()
         self._kept = folder / "kept"
-        shutil.copytree(self._world.home, self._kept)
+        self._keep()
         self.points = crashing.count(self._world, verify=story.verify)
         self.end = documents(self._world)
+
+    def _keep(self) -> None:
+        shutil.copytree(self._world.home, self._kept)
 
     def world(self) -> World:
         """As it was. The lock file stays the same file: another one would be a copy's."""
@@ -109,7 +112,7 @@ def documents(world: World) -> dict[str, bytes]:
 
 @pytest.fixture
 def stage(template: Path, tmp_path: Path, layout: str, story: Story) -> Iterator[Stage]:
-    made = Stage(template, tmp_path, layout, story)
+    made = Stage(World.make(template, tmp_path / "home", layout), tmp_path, story)
     yield made
     made.world()
 
