@@ -14,14 +14,25 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 from syncd.core.errors import FixError, Reason, WaitError
 
 _POLL = 0.05
 
 
-class Lease:
+class Lease(Protocol):
     """The right to write, as long as it is held."""
+
+    def check(self) -> None:
+        """Raises WaitError where it isn't held any more."""
+
+    def begin(self, target: str) -> None:
+        """Note that a pass is about to write to this target; the first call counts. Raises WaitError."""
+
+
+class FileLease:
+    """A lock on a file."""
 
     def __init__(self, handle: int) -> None:
         self.held = True
@@ -57,7 +68,7 @@ def lease(registry: Path, *, wait: float) -> Iterator[Lease]:
     """
     path = _path(registry)
     handle = _taken(path, wait)
-    taken = Lease(handle)
+    taken = FileLease(handle)
     try:
         yield taken
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,13 @@ def names(registry: Registry) -> tuple[str, ...]:
     """All workspaces."""
     with reading(registry.engine) as connection:
         return tuple(connection.execute(select(tables.workspaces.c.name).order_by(tables.workspaces.c.name)).scalars())
+
+
+def revisions(registry: Registry) -> Mapping[str, int]:
+    """All workspaces, and the revision that each is at."""
+    table = tables.workspaces.c
+    with reading(registry.engine) as connection:
+        return {row.name: row.revision for row in connection.execute(select(table.name, table.revision))}
 
 
 def load(registry: Registry, name: str, *, at: int | None = None) -> Workspace:

@@ -15,7 +15,7 @@ from syncd.core.ports import Standing
 from syncd.registry import record as records
 from syncd.registry import status
 from syncd.registry.database import Registry
-from syncd.registry.lease import lease
+from syncd.registry.lease import FileLease, lease
 from syncd.registry.record import Record
 from tests.registry.registries import NAME, NOW, save, workspace
 
@@ -154,7 +154,7 @@ def test_what_is_gone_is_known_no_more(record: Record) -> None:
 
 
 def test_nothing_is_intended_without_the_lease(record: Record, registry: Registry) -> None:
-    assert record.lease is not None
+    assert isinstance(record.lease, FileLease)
     record.lease.held = False
     with pytest.raises(WaitError, match="was given back"):
         record.intend("files", [WAREHOUSE], STANDING)
@@ -166,7 +166,7 @@ def test_nothing_is_intended_without_the_lease(record: Record, registry: Registr
 
 
 def test_what_was_written_is_settled_though_the_lease_is_lost_meanwhile(record: Record) -> None:
-    assert record.lease is not None
+    assert isinstance(record.lease, FileLease)
     record.intend("files", [WAREHOUSE], STANDING)
     record.lease.held = False
     record.settle("files", lying(record, {WAREHOUSE: "v1"}), frozenset({WAREHOUSE}))
