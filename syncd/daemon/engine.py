@@ -94,6 +94,11 @@ class Daemon:
         return tuple(self._running)
 
     @property
+    def busy(self) -> bool:
+        """Is there anything that will end?"""
+        return bool(self._running) or self._folder.running
+
+    @property
     def stalled(self) -> float:
         """Seconds since the last tick."""
         return self._clock.seconds() - self._ticked
@@ -114,7 +119,7 @@ class Daemon:
             unread = error
         self._tell_registry(unread)
         self._ticked = self._clock.seconds()
-        self.metrics.ticked(self._clock.utc(), unread, self.hanging)
+        self.metrics.ticked(self._clock.utc(), unread, self.at_work, self.hanging)
 
     def drain(self, grace: float) -> bool:
         """Begin nothing more, and wait for the passes that run; False where some still run after `grace` seconds."""
@@ -249,6 +254,8 @@ class Daemon:
         self._turns[ended.key] = after(turn, ended.ended, self._clock.seconds(), self._rhythm, random.random)
         if ended.failure is not None and ended.failure.reason is Reason.BUSY:
             return
+        if ended.actions.get("deleted"):
+            self._known.cleared(ended.key)
         self.metrics.ended(ended)
         for one in news(self._last.get(ended.key), ended):
             _log.log(one.level, one.message, extra={"fields": one.fields})

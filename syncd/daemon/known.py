@@ -29,12 +29,19 @@ class Known:
         for name, revision in revisions.items():
             known = self._workspaces.get(name)
             if known is None or known.revision != revision:
-                loaded = workspaces.load(self.registry, name)
-                self._targets[name] = frozenset(Key(name, target) for target in passes.targets(self.registry, loaded))
-                self._workspaces[name] = loaded
+                self._workspaces[name] = workspaces.load(self.registry, name)
+                self._targets.pop(name, None)
         for name in self._workspaces.keys() - revisions.keys():
-            del self._workspaces[name], self._targets[name]
+            del self._workspaces[name]
+            self._targets.pop(name, None)
+        for name in self._workspaces.keys() - self._targets.keys():
+            targets = passes.targets(self.registry, self._workspaces[name])
+            self._targets[name] = frozenset(Key(name, target) for target in targets)
         self.targets = frozenset().union(*self._targets.values())
+
+    def cleared(self, key: Key) -> None:
+        """Documents of this target were taken away: it may have none left, and be no target of its workspace's."""
+        self._targets.pop(key.workspace, None)
 
     def workspace(self, key: Key) -> Workspace:
         """The one that has this target."""

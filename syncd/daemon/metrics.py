@@ -50,6 +50,7 @@ class Metrics:
         self._revision = gauge("syncd_registry_revision", "The revision that a workspace is at.", ("workspace",))
         self._up = gauge("syncd_registry_up", "1 where the registry could be read at the last tick.")
         self._tick = gauge("syncd_last_tick_timestamp_seconds", "When the daemon last looked at all.")
+        self._work = gauge("syncd_passes_at_work", "Passes that haven't ended.")
         self._hanging = gauge("syncd_passes_hanging", "Passes that nothing is heard of since their deadline.")
         self._folder = gauge("syncd_definitions_error", "1 where the folder of definitions can't be applied.")
         self._reload = gauge("syncd_reload_failed", "1 where the last SIGHUP found settings that can't be used.")
@@ -78,10 +79,13 @@ class Metrics:
         for gauge in (self._success, self._items, self._wrong, self._behind, self._reached, self._failing):
             gauge.remove_by_labels(key._asdict())
 
-    def ticked(self, now: datetime, unread: SyncError | None, hanging: Collection[Key]) -> None:
+    def ticked(
+        self, now: datetime, unread: SyncError | None, at_work: Collection[Key], hanging: Collection[Key]
+    ) -> None:
         """The daemon looked at all; `unread` is why it couldn't read the registry."""
         self._tick.set(now.timestamp())
         self._up.set(unread is None)
+        self._work.set(len(at_work))
         self._hanging.set(len(hanging))
 
     def folder(self, failure: SyncError | None) -> None:

@@ -34,16 +34,17 @@ def run(environ: Mapping[str, str], *, who: str, stream: TextIO) -> int:
     logs.to(stream, by=who)
     process = _Process(environ, configured, daemon)
     with ExitStack() as stack:
-        process.listen(stack)
+        listens = process.listen(stack)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, process.noted)
-        _log.info("syncd runs", extra={"fields": {"listen": configured.settings.listen}})
+        _log.info("syncd runs", extra={"fields": {"listen": listens}})
         while not process.stopping:
             daemon.tick()
             process.reload_if_told()
             daemon.wait(process.configured.settings.poll)
+        _log.info("syncd was told to end", extra={"fields": {"passes_at_work": len(daemon.at_work)}})
         ended = daemon.drain(process.configured.settings.grace)
-        _log.info("syncd ends", extra={"fields": {"passes_left_behind": 0 if ended else len(daemon.at_work)}})
+        _log.info("syncd ends", extra={"fields": {"passes_left_behind": len(daemon.at_work)}})
         if ended:
             return 0
     stream.flush()
@@ -68,12 +69,14 @@ class _Process:
             self.stopping = True
         self._daemon.wake()
 
-    def listen(self, stack: ExitStack) -> None:
-        """Answer whoever watches. Raises FixError."""
+    def listen(self, stack: ExitStack) -> str | None:
+        """Answer whoever watches, at this address. Raises FixError."""
         address = self.configured.settings.address
-        if address is not None:
-            answers = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._metrics}
-            stack.enter_context(serving(address, answers))
+        if address is None:
+            return None
+        answers = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._metrics}
+        port = stack.enter_context(serving(address, answers))
+        return f"{address[0]}:{port}"
 
     def reload_if_told(self) -> None:
         """Take new settings, all of them or none. Where it listens stays."""

@@ -131,4 +131,5 @@ def _backoff(failures: int, longest: float) -> float:
 
 
 def _drifting(wait: float, jitter: float, random: Random) -> float:
-    return wait * (1 + jitter * (2 * random() - 1))
+    # Only ever sooner: what is set is a promise.
+    return wait * (1 - jitter * random())

@@ -6,18 +6,33 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from syncd import installation
-from syncd.core.errors import FixError, SyncError
+from syncd.core.errors import FixError, Reason, SyncError
 from syncd.daemon.schedule import fires
 from syncd.installation import Installation, problems_of
 
 ENVIRONMENT = "SYNCD_DAEMON_"
 
 Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+_LISTEN = r"^$|^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):\d{1,5}$"
+"""Nothing, or HOST:PORT, where no host is every address."""
+
+
+def _crontab(text: str) -> str:
+    if text and fires(text) is None:
+        raise PydanticCustomError("cron", "isn't five fields as in crontab, which fire some time")
+    return text
+
+
+def _address(text: str) -> str:
+    if text and int(text.rpartition(":")[2]) > 65535:
+        raise PydanticCustomError("listen", "names no port: 65535 is the last")
+    return text
 
 
 class Settings(BaseSettings):
@@ -31,12 +46,12 @@ class Settings(BaseSettings):
     """Between two passes over a target whose definitions didn't change: references are read again, and what failed is
     tried again. A minute, as a rotated secret is waited for about as long as a pod's mounted Secret takes."""
 
-    cron: str = ""
+    cron: Annotated[str, AfterValidator(_crontab)] = ""
     """Instead of `interval`: five fields, in UTC, as in crontab. Empty, as few want quiet hours."""
 
     jitter: float = Field(default=0.1, ge=0, le=1)
-    """The share by which an interval is longer or shorter at random, so that daemons that start together drift apart.
-    A tenth: enough for that, and nobody notices."""
+    """The share by which times are shorter at random, so that daemons that start together drift apart. A tenth: enough
+    for that, and nobody notices."""
 
     poll: Annotated[float, Field(ge=0.05, le=3600)] = 0.5
     """Between two looks at the registry's revisions: a change is seen within that time. Half a second: it costs a
@@ -59,17 +74,9 @@ class Settings(BaseSettings):
     passes: int = Field(default=8, ge=1, le=64)
     """How many targets are worked on at once (a number). Eight: they wait for servers, and not for the processor."""
 
-    listen: str = Field(default="127.0.0.1:9595", pattern=r"^$|^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):\d{1,5}$")
+    listen: Annotated[str, Field(pattern=_LISTEN), AfterValidator(_address)] = "127.0.0.1:9595"
     """HOST:PORT of /livez, /readyz and /metrics; empty for none. This machine alone, as metrics name targets; in a
     pod it has to be ":9595", as its kubelet asks from outside."""
-
-    @model_validator(mode="after")
-    def _checked(self) -> Settings:
-        if self.cron and fires(self.cron) is None:
-            raise PydanticCustomError("cron", "`cron` isn't five fields as in crontab")
-        if self.listen and int(self.listen.rpartition(":")[2]) > 65535:
-            raise PydanticCustomError("listen", "`listen` names no port: at most 65535")
-        return self
 
     @property
     def address(self) -> tuple[str, int] | None:
@@ -113,15 +120,18 @@ class Configured(NamedTuple):
 
 def load(environ: Mapping[str, str]) -> Configured:
     """Raises Problems with all that is wrong. The variables of `[daemon]` are read from the process's environment."""
-    settings, folders = Settings(), list[FolderSettings]()
+    read, folders = list[Settings](), list[FolderSettings]()
 
     def tables(content: Mapping[str, Any], path: Path) -> Iterator[SyncError]:
-        nonlocal settings
         daemon, definitions = content.get("daemon", {}), content.get("definitions")
         try:
-            settings = Settings(**daemon) if isinstance(daemon, dict) else settings
+            read.append(Settings(**(daemon if isinstance(daemon, dict) else {})))
         except ValidationError as error:
             yield from _problems(error, path, environ)
+        known = {f"{ENVIRONMENT}{name.upper()}" for name in Settings.model_fields}
+        for name in sorted(name for name in environ if name.upper().startswith(ENVIRONMENT)):
+            if name.upper() not in known:
+                yield FixError(Reason.INVALID_SETTINGS, name, "no such setting", "`syncd run --help` names them")
         try:
             folders.extend([FolderSettings.model_validate(definitions)] if isinstance(definitions, dict) else [])
         except ValidationError as error:
@@ -129,7 +139,7 @@ def load(environ: Mapping[str, str]) -> Configured:
 
     here = installation.load(environ, tables)
     folder = next(((here.home / one.path, one) for one in folders), None)
-    return Configured(here, settings, folder)
+    return Configured(here, read[0], folder)
 
 
 def _problems(error: ValidationError, path: Path, environ: Mapping[str, str]) -> Iterator[SyncError]:
