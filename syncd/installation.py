@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -63,6 +63,8 @@ class _Settings(BaseModel):
 
     targets: dict[str, dict[str, Any]] = {}
     references: _References = _References()
+    daemon: dict[str, Any] = {}
+    definitions: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -182,12 +184,17 @@ def create(environ: Mapping[str, str]) -> Created:
     return Created(here, registry, tuple(made))
 
 
-def load(environ: Mapping[str, str]) -> Installation:
+Tables = Callable[[Mapping[str, Any], Path], Iterable[SyncError]]
+"""What is wrong with the tables of syncd.toml that a room of its own reads; its path is there for the messages."""
+
+
+def load(environ: Mapping[str, str], others: Tables = lambda _, __: ()) -> Installation:
     """The installation that the environment points at. Raises Problems with all that is wrong with it."""
     home = _home(environ)
     path = home / SETTINGS
     content = _content(path)
     settings, problems = _parsed(content, path)
+    problems += others(content, path)
     targets = _targets(content.get("targets"), path, problems)
     files = _files(settings.references.files, home, path, problems)
     url = environ.get("SYNCD_REGISTRY") or f"sqlite:///{home / 'registry.db'}"
@@ -236,7 +243,7 @@ def _parsed(content: Mapping[str, Any], path: Path) -> tuple[_Settings, list[Syn
     try:
         return _Settings.model_validate(content), []
     except ValidationError as error:
-        return _Settings(), list(_problems(error, path, ()))
+        return _Settings(), list(problems_of(error, path, ()))
 
 
 def _files(names: Iterable[str], home: Path, path: Path, problems: list[SyncError]) -> tuple[Path, ...]:
@@ -271,7 +278,7 @@ def _targets(given_targets: object, path: Path, problems: list[SyncError]) -> di
             try:
                 parsed = module.Settings.model_validate({key: value for key, value in given.items() if key != "type"})
             except ValidationError as error:
-                problems += _problems(error, path, at)
+                problems += problems_of(error, path, at)
                 continue
             if parsed.layout not in module.LAYOUTS:
                 problems.append(_problem(path, (*at, "layout"), f"is none of {', '.join(module.LAYOUTS)}"))
@@ -283,7 +290,8 @@ _SAYS = {"extra_forbidden": "no such setting", "string_pattern_mismatch": "isn't
 """What pydantic would say in words of its own, or with a pattern."""
 
 
-def _problems(error: ValidationError, path: Path, at: tuple[str, ...]) -> Iterator[FixError]:
+def problems_of(error: ValidationError, path: Path, at: tuple[str, ...]) -> Iterator[FixError]:
+    """Each by the name of its setting, below `at` in syncd.toml, and never with what stands there."""
     for found in error.errors(include_url=False, include_input=False, include_context=False):
         where = (*at, *(str(part) for part in found["loc"]))
         yield _problem(path, where, _SAYS.get(found["type"], found["msg"]))

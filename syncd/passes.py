@@ -6,7 +6,7 @@ import logging
 import traceback
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from syncd.core.documents import Mark
@@ -23,6 +23,9 @@ from syncd.registry.scope import scope
 from syncd.sync import Prepared, carry_out, prepare
 
 _log = logging.getLogger(__name__)
+
+Opener = Callable[[str, str], Target]
+"""A target by its name, as a workspace sees it. Raises FixError where it isn't there for this workspace."""
 
 Progress = Callable[[str, int, int], None]
 """Told the target, how many writes are done, and of how many."""
@@ -49,6 +52,7 @@ class _Shared:
     read: Read
     overlaps: Mapping[tuple[str, str], FixError]
     verify: bool
+    opener: Opener
 
 
 def plan(
@@ -82,6 +86,22 @@ def sync(
         )
 
 
+def over(
+    installation: Installation,
+    registry: Registry,
+    workspace: Workspace,
+    name: str,
+    taken: Lease,
+    *,
+    verify: bool,
+    now: str,
+    opener: Opener,
+) -> Pass:
+    """A pass over one target, under a lease that is held. What goes wrong is in the answer."""
+    shared = _over(installation, registry, workspace, verify)
+    return _passed(replace(shared, opener=opener), name, taken, now, "", lambda target, done, total: None)
+
+
 def targets(registry: Registry, workspace: Workspace) -> tuple[str, ...]:
     """Those that a deployment names, and those that still hold what a deployment had there."""
     named = {name for deployment in workspace.deployments.values() for name in deployment.targets}
@@ -94,8 +114,12 @@ def opened(installation: Installation, registry: Registry, workspace: str, name:
 
 
 def _shared(installation: Installation, registry: Registry, workspace: str, verify: bool) -> _Shared:
+    return _over(installation, registry, workspaces.load(registry, workspace), verify)
+
+
+def _over(installation: Installation, registry: Registry, workspace: Workspace, verify: bool) -> _Shared:
     overlaps = installation.overlaps(workspaces.names(registry))
-    return _Shared(installation, registry, workspaces.load(registry, workspace), installation.read(), overlaps, verify)
+    return _Shared(installation, registry, workspace, installation.read(), overlaps, verify, installation.target)
 
 
 def _planned(shared: _Shared, name: str) -> Pass:
@@ -129,9 +153,10 @@ def _passed(shared: _Shared, name: str, taken: Lease, now: str, accept: str, pro
         failure = _unexpected(name, error)
     else:
         return Pass(name, shared.workspace.revision, prepared, outcomes)
-    # Where the registry itself can't be written, the caller is told all the same.
-    with suppress(SyncError):
-        status.failed(shared.registry, shared.workspace.name, name, failure, now)
+    if failure.reason is not Reason.BUSY:  # which says nothing of the target: this pass had to give way
+        # Where the registry itself can't be written, the caller is told all the same.
+        with suppress(SyncError):
+            status.failed(shared.registry, shared.workspace.name, name, failure, now)
     return Pass(name, shared.workspace.revision, prepared, error=failure)
 
 
@@ -168,7 +193,7 @@ def _opened(shared: _Shared, name: str) -> Target:
     if name not in there and name not in targets(shared.registry, shared.workspace):
         problem = f"isn't in {shared.installation.home / SETTINGS}"
         raise FixError(Reason.NOT_FOUND, f"target {name}", problem, f"it has {', '.join(sorted(there)) or 'none'}")
-    return shared.installation.target(name, shared.workspace.name)
+    return shared.opener(name, shared.workspace.name)
 
 
 def _mark(shared: _Shared, target: str) -> Mark:

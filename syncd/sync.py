@@ -5,6 +5,7 @@ resolve -> read references -> fill -> layout -> observe -> compare -> guard -> (
 
 from __future__ import annotations
 
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,8 @@ from syncd.core.outcome import Outcome
 from syncd.core.plan import Change, Plan, Write, compare, guard, writes
 from syncd.core.ports import Read, Record, Standing, Target
 from syncd.core.resolve import Resolution, fill, resolve
+
+_audit = logging.getLogger("syncd.audit")
 
 Progress = Callable[[int, int], None]
 
@@ -172,6 +175,7 @@ class _Writer:
             part = batch[start : start + _BATCH]
             self.record.intend(self.target.name, [write.object for write in part], standing)
             results = self.target.write(part, self.mark, self.seal)
+            _account(part, results, self.mark)
             settled, objects = _settled(part, results, views, there)
             self.record.settle(self.target.name, settled, objects)
             written.append((settled, objects))
@@ -180,6 +184,24 @@ class _Writer:
             self.done += len(part)
             self.progress(self.done, total)
         return written
+
+
+def _account(part: Sequence[Write], results: Mapping[str, Stamp | SyncError | None], mark: Mark) -> None:
+    """An audit record for each write: what, where, and what became of it. Names alone, never a value."""
+    if not _audit.isEnabledFor(logging.INFO):
+        return
+    for write in part:
+        result = results[write.object]
+        became = result.reason.value if isinstance(result, SyncError) else "written" if result else "removed"
+        fields = {
+            **mark._asdict(),
+            "object": write.object,
+            "put": [key or "document" for key in sorted(write.put)],
+            "drop": [key or "document" for key in sorted(write.drop)],
+            "version": write.expected.version if write.expected else None,
+            "outcome": became,
+        }
+        _audit.info("write", extra={"fields": fields})
 
 
 def _reached(target: Target, places: Iterable[Place], seal: Seal) -> Observed | None:

@@ -28,6 +28,9 @@ from syncd.cli import (
     usage,
     workspaces,
 )
+from syncd.cli import (
+    run as daemon,
+)
 from syncd.cli.options import epilog, examples
 from syncd.core.errors import FixError, Problems, Reason, SyncError, origin
 from syncd.core.model import KINDS
@@ -44,6 +47,7 @@ app = typer.Typer(
             "syncd link etl-prod warehouse --set host=db.prod",
             "syncd plan                        what would be written",
             "syncd sync                        write it",
+            "syncd run                         from now on, whenever it changes",
             "syncd explain etl-prod warehouse  what a deployment gets, and why",
         ),
         "Exit codes:\n"
@@ -90,6 +94,7 @@ _COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (explain.explain, explain.EXPLAIN),
     (passes.plan, passes.PLAN),
     (passes.sync, passes.SYNC),
+    (daemon.run, daemon.RUN),
     (status.status, status.STATUS),
     (policies.policies, policies.POLICIES),
     (history.history, history.HISTORY),

@@ -136,22 +136,28 @@ def lease(registry: Registry, *, wait: float, length: float = LENGTH) -> Iterato
 
 
 def trace(registry: Registry, target: str) -> str:
-    """Which pass began last, in which database: a restored one is another, or another in time.
+    """Which pass began last, in which database."""
+    with reading(registry.engine) as connection:
+        begun = connection.execute(_BEGUN, _split(target)).scalar()
+    return f"{place(registry)}:{begun}"
+
+
+def place(registry: Registry) -> str:
+    """Which database it is: a restored one is another, or another in time.
 
     It tells of a restore elsewhere, to an earlier moment, and of a standby that took over; of one into the same
     database nothing can, as nothing is left outside of it.
     """
     try:
-        return _asked(registry, target, _DATABASE, _TIMELINE)
+        return _asked(registry, _DATABASE, _TIMELINE)
     except SyncError:
         # Some services don't let anybody ask for the timeline.
-        return _asked(registry, target, _DATABASE)
+        return _asked(registry, _DATABASE)
 
 
-def _asked(registry: Registry, target: str, *queries: str) -> str:
+def _asked(registry: Registry, *queries: str) -> str:
     with reading(registry.engine) as connection:
-        begun = connection.execute(_BEGUN, _split(target)).scalar()
-        return ":".join(str(one) for one in (*(connection.exec_driver_sql(one).scalar() for one in queries), begun))
+        return ":".join(str(connection.exec_driver_sql(query).scalar()) for query in queries)
 
 
 def _split(target: str) -> Mapping[str, str]:

@@ -42,7 +42,7 @@ class FileLease:
         self._hold()
 
     def confirm(self, connection: Connection) -> None:
-        """Nothing: nobody else has written meanwhile, and what was written is known to us alone."""
+        self._hold()
 
     def end(self) -> None:
         """It is good for nothing from now on."""

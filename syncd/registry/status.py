@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select
+from sqlalchemy import Connection, Row, and_, bindparam, delete, insert, or_, select
 
 from syncd.core.errors import Reason, SyncError
 from syncd.core.model import Item
@@ -24,6 +24,18 @@ class LastPass(NamedTuple):
     at: str
     behind_since: str | None
     trace: str = ""
+
+
+class Lag(NamedTuple):
+    """The registry is at `revision`, a target wholly at `reached` (0: never); `since` is when they parted, or empty."""
+
+    revision: int
+    reached: int
+    since: str
+
+
+NOWHERE = ""
+"""In place of a workspace, where a failure is that of a folder of definitions."""
 
 
 def statuses(
@@ -79,6 +91,34 @@ def failed(registry: Registry, workspace: str, target: str, error: SyncError, no
                 "remedy": error.remedy,
             },
         )
+
+
+def recovered(registry: Registry, workspace: str, target: str) -> None:
+    """Note that nothing is wrong any more with what `failed` told of."""
+    table = tables.failures
+    with writing(registry.engine) as connection:
+        connection.execute(delete(table).where(table.c.workspace == workspace, table.c.target == target))
+
+
+def folders(registry: Registry) -> Mapping[str, Status]:
+    """The folders of definitions that can't be applied, and why."""
+    table = tables.failures
+    query = select(table).where(table.c.workspace == NOWHERE).order_by(table.c.target)
+    with reading(registry.engine) as connection:
+        return {row.target: _as_status(row) for row in connection.execute(query)}
+
+
+def lag(registry: Registry, workspace: str, target: str) -> Lag:
+    """How far a target is behind the registry. It is, too, where nothing changed since and something failed."""
+    known, revisions = tables.workspaces.c, tables.revisions.c
+    with reading(registry.engine) as connection:
+        revision = connection.execute(select(known.revision).where(known.name == workspace)).scalar() or 0
+        last = _last(connection, workspace, target)
+        reached = last.revision if last else 0
+        at = select(revisions.at).where(revisions.workspace == workspace, revisions.number == reached + 1)
+        parted = (connection.execute(at).scalar() or "") if reached < revision else ""
+    since = [one for one in (parted, last.behind_since if last else None) if one]
+    return Lag(revision, reached, min(since, default=""))
 
 
 def keep(
@@ -151,8 +191,10 @@ def _failure(connection: Connection, workspace: str, target: str) -> Status | No
     table = tables.failures
     query = select(table).where(table.c.workspace == workspace, table.c.target == target)
     row = connection.execute(query).first()
-    if row is None:
-        return None
+    return None if row is None else _as_status(row)
+
+
+def _as_status(row: Row[Any]) -> Status:
     return Status(Reason(row.reason), row.since, failures=row.times, message=row.message, remedy=row.remedy)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,13 @@ def names(registry: Registry) -> tuple[str, ...]:
     with reading(registry.engine) as connection:
         # Sorted here: databases sort texts by rules of their own.
         return tuple(sorted(connection.execute(select(tables.workspaces.c.name)).scalars()))
+
+
+def revisions(registry: Registry) -> Mapping[str, int]:
+    """All workspaces, and the revision that each is at."""
+    table = tables.workspaces.c
+    with reading(registry.engine) as connection:
+        return {row.name: row.revision for row in connection.execute(select(table.name, table.revision))}
 
 
 def load(registry: Registry, name: str, *, at: int | None = None) -> Workspace:

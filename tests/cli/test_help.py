@@ -77,8 +77,8 @@ def test_examples_run_as_they_stand(syncd: Syncd) -> None:
 
     assert len(found) > 30
     for line in found:
-        words = re.split(r" {2,}| > ", line.removeprefix("SYNCD_HOME=/srv/syncd "))[0].split()[1:]
-        if words[0] not in ("init", "export"):
+        words = re.split(r" {2,}| > ", re.sub(r"^\w+=\S+ ", "", line))[0].split()[1:]
+        if words[0] not in ("init", "export", "run"):
             assert syncd(*words).code != 2, line
 
 

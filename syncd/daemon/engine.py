@@ -1,0 +1,280 @@
+"""The daemon's own loop: each tick ends what ended, looks at the registry, and begins what is due.
+
+A pass runs in a thread of its own, so that a target that doesn't answer holds up nobody. All else is done by the one
+thread that ticks.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+
+from syncd.core.errors import Reason, SyncError, WaitError
+from syncd.core.ports import Target
+from syncd.daemon import folder
+from syncd.daemon.clock import SYSTEM, Clock
+from syncd.daemon.folder import FolderEnded
+from syncd.daemon.known import Known
+from syncd.daemon.metrics import Metrics
+from syncd.daemon.observing import Key, Look, document, news
+from syncd.daemon.schedule import Cron, Kind, Rhythm, Turn, after, begun, due, hastened, looked
+from syncd.daemon.settings import Configured
+from syncd.daemon.share import Permit, Share
+from syncd.daemon.work import over
+from syncd.registry.database import Registry
+from syncd.registry.lease import Lease, lease
+
+_log = logging.getLogger(__name__)
+
+OVERDUE = 60
+"""Seconds after its deadline that a pass is given up: it hangs where nothing can be called off."""
+
+
+@dataclass
+class _Running:
+    """A pass at work; its permit is asked before each batch of its writes."""
+
+    permit: Permit
+    given_up: bool = False
+
+
+@dataclass
+class _Folder:
+    """Where the folder of definitions stands; `next` is by the monotonic clock."""
+
+    next: float = 0
+    running: bool = False
+    applied: folder.Applied | None = None
+    failure: SyncError | None = None
+
+
+class Daemon:
+    """Passes over every target of every workspace, when they are due. Methods are for the thread that ticks."""
+
+    def __init__(self, configured: Configured, registry: Registry, *, who: str, clock: Clock = SYSTEM) -> None:
+        self.metrics = Metrics()
+        self.begun = False
+        """Has every target had a pass, or is another process at it?"""
+
+        self._clock, self._who = clock, who
+        self._ticked = clock.seconds()
+        self._turns: dict[Key, Turn] = {}
+        self._running: dict[Key, _Running] = {}
+        self._last: dict[Key, Look] = {}
+        # Of a kind that a signal's handler may put something into, whatever it interrupted.
+        self._ended: SimpleQueue[Look | FolderEnded | None] = SimpleQueue()
+        self._off = Event()
+        self._unread: SyncError | None = None
+        self._share = Share(self._take, clock.seconds)
+        self.configure(configured, registry)
+
+    def configure(self, configured: Configured, registry: Registry) -> None:
+        """From now on by these settings and with this registry; passes that run end as they began."""
+        self._configured, settings = configured, configured.settings
+        self._known = Known(configured.installation, registry)
+        self._rhythm = Rhythm(
+            settings.interval, settings.verify, settings.backoff, settings.jitter, by_cron=bool(settings.cron)
+        )
+        self._cron: Cron | None = begun(settings.cron, self._clock.utc()) if settings.cron else None
+        self._targets: dict[Key, Target] = {}
+        self._folder = _Folder()
+        # A pass each, at once: what an interval of other settings said is of no use, and the settings may heal.
+        now = self._clock.seconds()
+        self._turns = {key: turn._replace(next=min(turn.next, now), away=False) for key, turn in self._turns.items()}
+
+    @property
+    def at_work(self) -> tuple[Key, ...]:
+        """Passes that haven't ended."""
+        return tuple(self._running)
+
+    @property
+    def busy(self) -> bool:
+        """Is there anything that will end?"""
+        return bool(self._running) or self._folder.running
+
+    @property
+    def stalled(self) -> float:
+        """Seconds since the last tick."""
+        return self._clock.seconds() - self._ticked
+
+    @property
+    def hanging(self) -> tuple[Key, ...]:
+        """Passes that nothing is heard of, long after their deadline."""
+        return tuple(key for key, one in tuple(self._running.items()) if one.given_up)
+
+    def tick(self) -> None:
+        """Never raises SyncError: a registry that can't be had is told, and asked again at the next tick."""
+        self._collect(0)
+        unread: SyncError | None = None
+        try:
+            self._look()
+            self._begin()
+        except SyncError as error:
+            unread = error
+        self._tell_registry(unread)
+        self._ticked = self._clock.seconds()
+        self.metrics.ticked(self._clock.utc(), unread, self.at_work, self.hanging)
+
+    def drain(self, grace: float) -> bool:
+        """Begin nothing more, and wait for the passes that run; False where some still run after `grace` seconds."""
+        self._off.set()
+        until = self._clock.seconds() + grace
+        while self._running and (left := until - self._clock.seconds()) > 0:
+            self._collect(left)
+        return not self._running
+
+    def wait(self, seconds: float) -> None:
+        """Between ticks: until a pass ends, `wake` is called, or so much time went by."""
+        self._collect(seconds)
+
+    def wake(self) -> None:
+        """End `wait`. From any thread, and from a signal's handler."""
+        self._ended.put(None)
+
+    def _look(self) -> None:
+        """Which targets there are, and whether a crontab fired."""
+        self._known.look()
+        for key in self._turns.keys() - self._known.targets - self._running.keys():
+            self.metrics.gone(key)
+            del self._turns[key]
+            self._last.pop(key, None)
+        self._turns |= {key: Turn() for key in self._known.targets - self._turns.keys()}
+        if self._cron is None:
+            return
+        self._cron, fired = looked(self._cron, self._clock.utc())
+        if fired:
+            now = self._clock.seconds()
+            self._turns = {key: hastened(turn, now) for key, turn in self._turns.items()}
+            self._folder.next = now
+
+    def _begin(self) -> None:
+        self._begin_folder()
+        now = self._clock.seconds()
+        ready = [
+            # What changed comes first: whoever changed it waits for it.
+            (kind is Kind.VERIFY, turn.next, key, kind)
+            for key, turn in self._turns.items()
+            if key not in self._running and (kind := due(turn, self._known.revision(key), now)) is not None
+        ]
+        for _, _, key, kind in sorted(ready)[: max(self._configured.settings.passes - len(self._running), 0)]:
+            taken = self._entered()
+            if taken is None:
+                self.begun = True
+                return
+            self._begin_pass(key, kind, taken)
+        self.begun = self.begun or all(key in self._last for key in self._turns)
+
+    def _entered(self) -> Lease | None:
+        """The lease for one pass more; None where it is others' turn."""
+        try:
+            return self._share.enter()
+        except WaitError as error:
+            if error.reason is not Reason.BUSY:
+                raise
+            return None
+
+    def _take(self) -> AbstractContextManager[Lease]:
+        return lease(self._known.registry, wait=0)
+
+    def _begin_pass(self, key: Key, kind: Kind, taken: Lease) -> None:
+        configured, seconds = self._configured, self._clock.seconds
+        permit = Permit(taken, seconds() + configured.settings.deadline, seconds, self._off)
+        self._running[key] = _Running(permit)
+        work = partial(
+            over,
+            configured.installation,
+            self._known.registry,
+            self._known.workspace(key),
+            key,
+            kind,
+            permit,
+            clock=self._clock,
+            opener=partial(self._opened, configured),
+        )
+        self._start(work, f"pass over {key}")
+
+    def _opened(self, configured: Configured, name: str, workspace: str) -> Target:
+        """Kept between passes, so that each doesn't log in anew. A target has one pass at a time."""
+        key = Key(workspace, name)
+        found = self._targets.get(key) if configured is self._configured else None
+        if found is None:
+            found = configured.installation.target(name, workspace)
+            if configured is self._configured:
+                self._targets[key] = found
+        return found
+
+    def _begin_folder(self) -> None:
+        configured, state = self._configured.folder, self._folder
+        if configured is None or state.running or self._clock.seconds() < state.next:
+            return
+        state.running = True
+        path, settings = configured
+        work = partial(
+            folder.applied,
+            self._known.registry,
+            path,
+            state.applied,
+            prune=settings.prune,
+            who=self._who,
+            now=self._clock.now(),
+        )
+        self._start(work, f"definitions of {path}")
+
+    def _start(self, work: Callable[[], Look | FolderEnded], name: str) -> None:
+        Thread(target=lambda: self._ended.put(work()), name=name, daemon=True).start()
+
+    def _collect(self, seconds: float) -> None:
+        """All that ended, after waiting so long for the first."""
+        with suppress(Empty):
+            ended = self._ended.get(timeout=seconds) if seconds > 0 else self._ended.get_nowait()
+            while True:
+                if isinstance(ended, FolderEnded):
+                    self._folder_ended(ended)
+                elif ended is not None:
+                    self._pass_ended(ended)
+                ended = self._ended.get_nowait()
+        now = self._clock.seconds()
+        for key, running in self._running.items():
+            if not running.given_up and now > running.permit.until + OVERDUE:
+                # It may write nothing more, and it shall not keep others from it.
+                running.given_up = True
+                self._share.leave()
+                _log.error("a pass hangs", extra={"fields": key._asdict()})
+
+    def _pass_ended(self, ended: Look) -> None:
+        if not self._running.pop(ended.key).given_up:
+            self._share.leave()
+        turn = self._turns.get(ended.key, Turn())
+        self._turns[ended.key] = after(turn, ended.ended, self._clock.seconds(), self._rhythm, random.random)
+        if ended.failure is not None and ended.failure.reason is Reason.BUSY:
+            return
+        if ended.actions.get("deleted"):
+            self._known.cleared(ended.key)
+        self.metrics.ended(ended)
+        for one in news(self._last.get(ended.key), ended):
+            _log.log(one.level, one.message, extra={"fields": one.fields})
+        self._last[ended.key] = ended
+
+    def _folder_ended(self, ended: FolderEnded) -> None:
+        before, state = self._folder.failure, self._folder
+        wait = self._rhythm.interval if not self._rhythm.by_cron or ended.failure else float("inf")
+        state.running, state.next = False, self._clock.seconds() + wait
+        state.applied, state.failure = ended.applied, ended.failure
+        self.metrics.folder(ended.failure)
+        if ended.failure is not None and str(before) != str(ended.failure):
+            _log.warning("definitions can't be applied", extra={"fields": document(ended.failure)})
+        elif ended.failure is None and before is not None:
+            _log.info("definitions can be applied again")
+
+    def _tell_registry(self, unread: SyncError | None) -> None:
+        if unread is not None and str(unread) != str(self._unread):
+            _log.warning("the registry can't be used", extra={"fields": document(unread)})
+        elif unread is None and self._unread is not None:
+            _log.info("the registry can be used again")
+        self._unread = unread

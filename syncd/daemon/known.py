@@ -1,0 +1,66 @@
+"""The registry as the daemon has it: opened anew where that is needed, its workspaces loaded when they moved."""
+
+from __future__ import annotations
+
+from syncd import passes
+from syncd.core.errors import FixError, Reason
+from syncd.core.model import Workspace
+from syncd.daemon.observing import Key
+from syncd.installation import Installation
+from syncd.registry import presence, workspaces
+from syncd.registry.database import Registry
+
+
+class Known:
+    """What was there at the last look. `targets` are those of all workspaces."""
+
+    def __init__(self, installation: Installation, registry: Registry) -> None:
+        self.registry = registry
+        self.targets: frozenset[Key] = frozenset()
+        self._installation = installation
+        self._identity = presence.identity(registry)
+        self._workspaces: dict[str, Workspace] = {}
+        self._targets: dict[str, frozenset[Key]] = {}
+
+    def look(self) -> None:
+        """Raises SyncError where the registry can't be had, or was rotated to a key that isn't here."""
+        self._check()
+        revisions = workspaces.revisions(self.registry)
+        for name, revision in revisions.items():
+            known = self._workspaces.get(name)
+            if known is None or known.revision != revision:
+                self._workspaces[name] = workspaces.load(self.registry, name)
+                self._targets.pop(name, None)
+        for name in self._workspaces.keys() - revisions.keys():
+            del self._workspaces[name]
+            self._targets.pop(name, None)
+        for name in self._workspaces.keys() - self._targets.keys():
+            targets = passes.targets(self.registry, self._workspaces[name])
+            self._targets[name] = frozenset(Key(name, target) for target in targets)
+        self.targets = frozenset().union(*self._targets.values())
+
+    def cleared(self, key: Key) -> None:
+        """Documents of this target were taken away: it may have none left, and be no target of its workspace's."""
+        self._targets.pop(key.workspace, None)
+
+    def workspace(self, key: Key) -> Workspace:
+        """The one that has this target."""
+        return self._workspaces[key.workspace]
+
+    def revision(self, key: Key) -> int:
+        """Of the workspace that has this target; 0 where it is gone."""
+        known = self._workspaces.get(key.workspace)
+        return known.revision if known else 0
+
+    def _check(self) -> None:
+        replaced = presence.identity(self.registry) != self._identity
+        try:
+            presence.check(self.registry)
+        except FixError as error:
+            if error.reason is not Reason.WRONG_KEY:
+                raise
+            replaced = True  # the key file may have the new key by now
+        if replaced:
+            self.registry = self._installation.registry()
+            self._identity = presence.identity(self.registry)
+            self._workspaces, self._targets = {}, {}

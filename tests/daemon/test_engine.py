@@ -1,0 +1,302 @@
+"""Ticks over a whole installation: what is due is passed over, and nothing that goes wrong ends it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from syncd.core import changes
+from syncd.core.errors import Reason
+from syncd.core.model import Deployment
+from syncd.registry import keys as rotation
+from syncd.registry.lease import lease
+from syncd.targets.directory import DirectoryTarget
+from tests.daemon.ticking import FILES, Ticking
+from tests.strategies import SENTINEL
+from tests.sync.world import BASE, LAKE, NAME, WAREHOUSE, World, document
+
+BOTH = replace(BASE, deployments={**BASE.deployments, "ml": Deployment("ml", "prod", ("other",))})
+
+
+def host(live: Ticking, text: str) -> None:
+    """Somebody changes a connection in the registry."""
+    live.world.change(lambda here: changes.link(here, WAREHOUSE, "etl", {("host",): text}))
+
+
+def rotated(world: World) -> None:
+    """Everything is encrypted with a key that is new."""
+    with world.registry() as registry:
+        rotation.add(registry)
+    world.close()
+    with world.registry() as registry:
+        rotation.rotate(registry)
+
+
+def told(caplog: pytest.LogCaptureFixture, message: str) -> list[dict[str, object]]:
+    return [one.fields for one in caplog.records if one.getMessage() == message]  # type: ignore[attr-defined]  # ours
+
+
+# What is due
+
+
+def test_at_the_start_every_target_is_read_back_and_written(world: World) -> None:
+    world.save(BOTH)
+    live = Ticking(world)
+    assert not live.daemon.begun
+    live.settle()
+    assert live.daemon.begun
+    assert document("bi", WAREHOUSE) in world.files()
+    assert document("ml", LAKE) in world.files("elsewhere")
+
+
+def test_a_change_in_the_registry_is_written_at_the_next_tick(live: Ticking) -> None:
+    host(live, "new-host")
+    live.tick()
+    assert "new-host" in live.world.path(document("etl", WAREHOUSE)).read_text()
+
+
+def test_where_nothing_changed_nothing_is_written(live: Ticking) -> None:
+    before = live.world.stats()
+    for seconds in (60, 60, 900):
+        live.later(seconds)
+    assert live.passes() == 4
+    assert live.world.stats() == before
+
+
+def test_between_intervals_nothing_is_looked_at(live: Ticking) -> None:
+    for _ in range(50):
+        live.later(1)
+    assert live.passes() == 1
+
+
+def test_a_reference_that_gives_something_else_is_written_within_an_interval(live: Ticking) -> None:
+    live.world.environ["WAREHOUSE"] = "rotated"
+    live.reload()
+    live.later(60)
+    assert "rotated" in live.world.path(document("etl", WAREHOUSE)).read_text()
+
+
+def test_drift_is_repaired_within_the_time_for_that(live: Ticking) -> None:
+    path = live.world.path(document("etl", WAREHOUSE))
+    before = path.read_bytes()
+    path.unlink()
+    live.later(899)
+    assert not path.exists()
+    live.later(1)
+    assert path.read_bytes().partition(b"layers")[2] == before.partition(b"layers")[2]
+
+
+def test_a_workspace_that_is_made_while_it_runs_is_passed_over(live: Ticking) -> None:
+    live.world.save(replace(BASE, name="finance", revision=0), name="finance")
+    live.settle()
+    assert (live.world.home / "out" / "finance" / "deployments").is_dir()
+
+
+def test_a_target_that_no_deployment_names_any_more_is_cleared_and_forgotten(live: Ticking) -> None:
+    live.world.change(
+        lambda here: replace(
+            here, deployments={name: replace(one, targets=()) for name, one in here.deployments.items()}
+        )
+    )
+    live.settle().later(60)
+    assert live.world.files() == {}
+    assert not [name for name in live.metrics() if "syncd_items{" in name]
+
+
+def test_by_a_crontab_passes_are_made_when_it_fires(world: World) -> None:
+    live = Ticking(world, cron="0 * * * *").settle()
+    live.later(3599)
+    assert live.passes() == 2  # the verification, by its own time
+    live.later(1)
+    assert live.passes() == 3
+
+
+# Clocks
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-365), timedelta(seconds=-60), timedelta(days=1), timedelta(days=365)])
+def test_a_clock_that_is_set_moves_no_interval(live: Ticking, jump: timedelta) -> None:
+    live.utc += jump
+    live.later(59)
+    assert live.passes() == 1
+    live.later(1)
+    assert live.passes() == 2
+
+
+def test_after_a_long_sleep_each_target_has_one_pass(live: Ticking) -> None:
+    live.later(8 * 3600)
+    live.tick()
+    assert live.passes() == 2
+
+
+# What goes wrong
+
+
+def test_a_target_that_fails_holds_up_no_other(world: World) -> None:
+    world.save(BOTH)
+    (world.home / "elsewhere").mkdir()
+    (world.home / "elsewhere" / NAME).symlink_to("nowhere")
+    live = Ticking(world).settle()
+    host(live, "new-host")
+    live.tick()
+    assert "new-host" in live.world.path(document("etl", WAREHOUSE)).read_text()
+    assert live.daemon.begun
+
+
+def test_what_is_wrong_is_told_once_and_that_it_is_over(live: Ticking, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "syncd")
+    del live.world.environ["WAREHOUSE"]
+    live.reload()
+    for _ in range(5):
+        live.later(60)
+    assert [one["reason"] for one in told(caplog, "not in sync")] == ["ReferenceUnreadable"] * 2  # etl's and bi's
+    live.world.environ["WAREHOUSE"] = "back"
+    live.reload()
+    live.later(60)
+    assert told(caplog, "in sync again") == [FILES._asdict()]
+
+
+def test_a_registry_that_is_locked_is_waited_for(live: Ticking, caplog: pytest.LogCaptureFixture) -> None:
+    with live.world.registry() as registry:
+        registry.engine.dispose()
+    path = live.world.home / "registry.db"
+    path.rename(path.with_suffix(".away"))
+    for _ in range(3):
+        live.later(60)
+    assert [one["problem"] for one in told(caplog, "the registry can't be used")] == ["the registry is gone"]
+    assert live.metrics()["syncd_registry_up"] == 0
+    path.with_suffix(".away").rename(path)
+    host(live, "after")
+    live.tick()
+    assert live.metrics()["syncd_registry_up"] == 1
+    assert "after" in live.world.path(document("etl", WAREHOUSE)).read_text()
+
+
+def test_a_registry_that_was_replaced_is_opened_anew(live: Ticking, tmp_path: Path) -> None:
+    live.world.close()
+    copy = tmp_path / "registry.db"
+    shutil.copy2(live.world.home / "registry.db", copy)
+    copy.replace(live.world.home / "registry.db")
+    host(live, "in-the-new-file")
+    live.settle()
+    assert live.metrics()[f'syncd_registry_revision{{workspace="{NAME}"}}'] == live.world.load().revision
+
+
+def test_keys_that_were_rotated_are_read_again(live: Ticking) -> None:
+    rotated(live.world)
+    host(live, "under-the-new-key")
+    live.tick()
+    assert "under-the-new-key" in live.world.path(document("etl", WAREHOUSE)).read_text()
+
+
+def test_with_a_key_that_is_not_the_registrys_no_pass_is_made(live: Ticking, tmp_path: Path) -> None:
+    live.world.close()
+    keys = live.world.home / "keys"
+    old = keys.read_bytes()
+    rotated(live.world)
+    host(live, "unseen")
+    live.world.close()
+    keys.write_bytes(old)
+    live.later(60)
+    assert live.passes() == 1
+    assert live.metrics()["syncd_registry_up"] == 0
+
+
+def test_a_pass_that_is_somebody_elses_turn_is_made_after_it(live: Ticking) -> None:
+    with live.world.registry() as registry, lease(registry, wait=0):
+        host(live, "waits")
+        live.tick()
+        assert "waits" not in live.world.path(document("etl", WAREHOUSE)).read_text()
+    live.tick()
+    assert "waits" in live.world.path(document("etl", WAREHOUSE)).read_text()
+
+
+def test_whoever_has_the_lease_when_it_starts_leaves_it_ready(world: World) -> None:
+    live = Ticking(world)
+    with world.registry() as registry, lease(registry, wait=0):
+        live.tick()
+    assert live.daemon.begun
+    assert world.files() == {}
+
+
+def test_a_guard_is_held_for_a_day_and_told_once(live: Ticking, caplog: pytest.LogCaptureFixture) -> None:
+    live.world.save(replace(live.world.load(), definitions={}), asked=False)
+    before = live.world.files().keys()
+    for _ in range(24):
+        live.later(3600)
+    assert live.world.files().keys() == before
+    assert {one["reason"] for one in told(caplog, "not in sync")} == {"DeletesHeld"}
+    assert len(told(caplog, "not in sync")) == len({str(one) for one in told(caplog, "not in sync")})
+    since = {one.since for item, one in live.world.statuses().items() if one.reason is Reason.DELETES_HELD}
+    assert since == {"2026-01-01T01:00:00Z"}
+
+
+# How it ends
+
+
+@pytest.fixture
+def stuck(live: Ticking) -> Iterator[Callable[[], None]]:
+    """A pass that waits for the registry, which somebody else writes to, before its first write; lets it go on."""
+    host(live, "stuck")
+    with live.world.registry() as registry, registry.engine.connect() as other:
+        other.exec_driver_sql("BEGIN IMMEDIATE")
+        live.daemon.tick()
+        yield other.rollback
+        other.rollback()
+    live.tick()
+
+
+def is_written(live: Ticking) -> bool:
+    return "stuck" in live.world.path(document("etl", WAREHOUSE)).read_text()
+
+
+def test_a_pass_that_takes_longer_than_its_deadline_writes_no_more(live: Ticking, stuck: Callable[[], None]) -> None:
+    live.seconds += 301
+    stuck()
+    live.settled()
+    assert not is_written(live)
+    live.later(5)
+    assert is_written(live)
+
+
+def test_a_pass_that_hangs_is_told_and_keeps_nobody_from_the_lease(live: Ticking, stuck: Callable[[], None]) -> None:
+    live.seconds += 361
+    live.daemon.wait(0)
+    assert live.daemon.hanging == (FILES,)
+    with live.world.registry() as registry, lease(registry, wait=0):
+        stuck()
+        live.settled()
+    assert not live.daemon.hanging
+    assert not is_written(live)
+
+
+def test_when_it_drains_what_is_not_written_yet_is_left_to_the_next(live: Ticking, stuck: Callable[[], None]) -> None:
+    assert not live.daemon.drain(0)
+    assert live.daemon.at_work == (FILES,)
+    stuck()
+    live.settled()
+    assert not is_written(live)
+    assert live.world.last() is not None
+    Ticking(live.world).settle()
+    assert is_written(live)
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError, RecursionError])
+def test_whatever_ends_a_pass_ends_nothing_else(
+    live: Ticking, monkeypatch: pytest.MonkeyPatch, error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> object:
+        raise error(SENTINEL)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DirectoryTarget, "observe", fails)
+        live.later(900)
+    assert live.passes() == 2
+    assert SENTINEL not in caplog.text
+    live.later(5)
+    assert live.passes() == 3

@@ -1,0 +1,139 @@
+"""A folder of definitions that others keep up to date: it is applied whole, or not at all."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import pytest
+
+from syncd.core.model import Key, Path
+from syncd.registry import status, workspaces
+from tests.daemon.ticking import Ticking
+from tests.sync.world import NAME, World
+
+ONE = """\
+workspace: analytics
+connections:
+  git: {conn_type: http, host: from-git, links: {etl: {}}}
+"""
+DOCUMENT = f"{NAME}/deployments/etl/connections/git"
+
+
+@pytest.fixture
+def folder(tmp_path: pathlib.Path) -> pathlib.Path:
+    made = tmp_path / "definitions"
+    made.mkdir()
+    (made / "one.yaml").write_text(ONE)
+    return made
+
+
+@pytest.fixture
+def applying(world: World, folder: pathlib.Path) -> Ticking:
+    """A daemon that has applied the folder, and made its passes."""
+    live = Ticking(world)
+    live.configure("definitions", path=str(folder))
+    live.reload()
+    return live.tick().settle()
+
+
+def failures(live: Ticking) -> list[str]:
+    with live.world.registry() as registry:
+        return [one.message for one in status.folders(registry).values()]
+
+
+def test_what_it_says_is_in_the_registry_and_at_the_targets(applying: Ticking) -> None:
+    assert Key("connection", "git") in applying.world.load().definitions
+    assert DOCUMENT in applying.world.files()
+
+
+def test_a_change_is_applied_within_an_interval(applying: Ticking, folder: pathlib.Path) -> None:
+    (folder / "one.yaml").write_text(ONE.replace("from-git", "from-git-2"))
+    applying.later(60).settle()
+    assert b"from-git-2" in applying.world.files()[DOCUMENT]
+
+
+def test_what_did_not_change_makes_no_revision(applying: Ticking) -> None:
+    before = applying.world.load().revision
+    applying.later(60).later(60)
+    assert applying.world.load().revision == before
+
+
+def test_what_somebody_changed_elsewhere_is_as_the_folder_says_again(applying: Ticking) -> None:
+    from syncd.core import changes
+
+    edit: dict[Path, Any] = {("host",): "by-hand"}
+    applying.world.change(lambda here: changes.override(here, Key("connection", "git"), environment="dev", values=edit))
+    applying.later(60).settle()
+    assert b"by-hand" not in applying.world.files()[DOCUMENT]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["workspace: [", "connections: {}", ONE.replace("conn_type", "type"), ONE + ONE, "", ONE.replace("etl", "nobody")],
+)
+def test_what_is_broken_changes_nothing_and_is_in_the_status(
+    applying: Ticking, folder: pathlib.Path, broken: str
+) -> None:
+    before = applying.world.load()
+    (folder / "one.yaml").write_text(broken)
+    applying.later(60).later(60)
+    assert applying.world.load() == before
+    assert len(failures(applying)) == 1
+    assert "one.yaml" in failures(applying)[0]
+    assert applying.metrics()["syncd_definitions_error"] == 1
+
+
+def test_a_folder_that_is_gone_or_empty_removes_nothing(applying: Ticking, folder: pathlib.Path) -> None:
+    (folder / "one.yaml").unlink()
+    for gone in (folder.rmdir, lambda: folder.mkdir()):
+        applying.later(60)
+        assert Key("connection", "git") in applying.world.load().definitions
+        assert failures(applying) != []
+        gone()
+
+
+def test_once_it_is_mended_it_is_applied_and_nothing_is_wrong_any_more(applying: Ticking, folder: pathlib.Path) -> None:
+    (folder / "one.yaml").write_text("workspace: [")
+    applying.later(60)
+    (folder / "one.yaml").write_text(ONE.replace("from-git", "mended"))
+    applying.later(60).settle()
+    assert failures(applying) == []
+    assert b"mended" in applying.world.files()[DOCUMENT]
+    assert applying.metrics()["syncd_definitions_error"] == 0
+
+
+def test_with_prune_what_no_file_names_goes_where_the_guard_lets_it(applying: Ticking, folder: pathlib.Path) -> None:
+    before = {name for name in applying.world.files() if "/bi/" in name}
+    applying.configure("definitions", path=str(folder), prune=True)
+    environments = "environments: [dev, prod]\ndeployments: {etl: {environment: dev, targets: [files]}}\n"
+    (folder / "one.yaml").write_text(ONE + environments)
+    applying.reload()
+    applying.tick().settle()
+    assert applying.world.load().definitions.keys() == {Key("connection", "git")}
+    assert before < applying.world.files().keys()
+
+
+def test_a_link_that_is_swapped_is_followed(applying: Ticking, folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    for name, text in (("a", "one"), ("b", "two")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "one.yaml").write_text(ONE.replace("from-git", text))
+    link = tmp_path / "current"
+    link.symlink_to("a")
+    applying.configure("definitions", path=str(link))
+    applying.reload()
+    applying.tick().settle()
+    assert b'"one"' in applying.world.files()[DOCUMENT]
+    (tmp_path / "next").symlink_to("b")
+    (tmp_path / "next").rename(link)
+    applying.later(60).settle()
+    assert b'"two"' in applying.world.files()[DOCUMENT]
+
+
+def test_a_workspace_that_is_not_there_yet_is_made(live: Ticking, folder: pathlib.Path) -> None:
+    (folder / "one.yaml").write_text("workspace: finance\nvariables: {region: {value: eu}}\n")
+    live.configure("definitions", path=str(folder))
+    live.reload()
+    live.tick().settle()
+    with live.world.registry() as registry:
+        assert workspaces.revisions(registry)["finance"] == 1
