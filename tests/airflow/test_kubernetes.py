@@ -15,7 +15,8 @@ from servers import kubernetes
 from servers.kubernetes import objects
 from syncd.clients.kubernetes.credentials import Account
 from syncd.clients.kubernetes.writing import Kubernetes
-from syncd.core.layouts.kubernetes import Bundled, key_of, secret_name, slot
+from syncd.core.layouts.kubernetes import Bundled, key_of
+from syncd.core.layouts.spread import secret_name, slot
 from syncd.core.model import Key
 from syncd.targets.kubernetes.target import KubernetesTarget
 from tests.airflow.documents import SECRET, WAREHOUSE, Synced, connection, sample

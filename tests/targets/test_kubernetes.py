@@ -14,6 +14,7 @@ from servers import kubernetes as servers
 from servers.kubernetes import objects
 from syncd.core.errors import Reason
 from syncd.core.layouts.kubernetes import Bundled, Labelled
+from syncd.core.layouts.spread import is_plate
 from syncd.core.model import Item, Scope, Workspace
 from syncd.core.plan import writes
 from tests.clients.fake_server import Pass, Request, Said, faulty, lost, says
@@ -269,7 +270,7 @@ def test_what_was_deleted_beside_what_changes_is_made_again_where_only_changes_a
     if how == "the Secret":
         trial.delete(name_of(trial))
     else:
-        keys = [key for key in trial.data(name_of(trial)) if key != "nameplate"]
+        keys = [key for key in trial.data(name_of(trial)) if not is_plate(key)]
         trial.edit(name_of(trial), data=dict.fromkeys(keys))
     assert {*reasons(push(after, trial.target, record, only)).values()} == {Reason.CONFLICT}
     assert reasons(push(after, trial.target, record, only)) == {}

@@ -14,9 +14,10 @@ import pytest
 from servers import kubernetes as servers
 from syncd.clients.kubernetes.credentials import Account
 from syncd.clients.kubernetes.reading import Reader
-from syncd.core.errors import Reason
-from syncd.core.layouts.kubernetes import Bundled, key_of, secret_name, slot
+from syncd.core.errors import FixError, Reason
+from syncd.core.layouts.kubernetes import Bundled, key_of
 from syncd.core.layouts.lookup import Address, lookup
+from syncd.core.layouts.spread import secret_name, slot
 from syncd.core.model import Item, Scope, Workspace
 from syncd.sources.answers import Times
 from syncd.sources.kubernetes import KubernetesSource
@@ -123,6 +124,17 @@ def test_whoever_reads_while_documents_are_spread_anew_finds_each_as_it_was_or_i
     assert readings.failed == []
     for seen in readings.revisions.values():
         assert {*seen} == {1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("id_", IDS[:6])
+def test_what_was_copied_to_a_secret_that_has_no_nameplate_yet_is_found_there(trial: KubernetesTrial, id_: str) -> None:
+    push(at(1), trial.target)
+    trial.edit_data(trial.target.layout.home(Item("etl-prod", "connection", id_)).object, nameplate=None)
+    if slot(key_of("connection", id_), 4):
+        assert reader(trial)(id_) == 1
+        return
+    with pytest.raises(FixError, match="has no nameplate"):  # where all of them begin
+        reader(trial)(id_)
 
 
 @pytest.mark.parametrize("end", [cut, lost], ids=["before", "after"])

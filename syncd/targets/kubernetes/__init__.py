@@ -18,8 +18,8 @@ from syncd.clients.kubernetes.credentials import Account, Credentials
 from syncd.clients.kubernetes.kubeconfig import Kubeconfig
 from syncd.clients.kubernetes.writing import Kubernetes
 from syncd.core.addresses import is_address
-from syncd.core.layouts.kubernetes import SECRETS, Bundled, Labelled
-from syncd.core.layouts.moving import MOST
+from syncd.core.layouts.kubernetes import Bundled, Labelled
+from syncd.core.layouts.spread import MOST, SECRETS
 from syncd.targets.kubernetes.target import KubernetesTarget
 from syncd.targets.settings import TargetSettings
 
