@@ -171,7 +171,7 @@ class _Writer:
         for start in range(0, len(batch), _BATCH):
             part = batch[start : start + _BATCH]
             self.record.intend(self.target.name, [write.object for write in part], standing)
-            results = self.target.write(part, self.mark, self.seal)
+            part, results = self._tried(part, there)
             settled, objects = _settled(part, results, views, there)
             self.record.settle(self.target.name, settled, objects)
             written.append((settled, objects))
@@ -180,6 +180,20 @@ class _Writer:
             self.done += len(part)
             self.progress(self.done, total)
         return written
+
+    def _tried(
+        self, part: Sequence[Write], there: Mapping[str, Mapping[str, View]]
+    ) -> tuple[Sequence[Write], Mapping[str, Stamp | SyncError | None]]:
+        """What was written, and what came of it. Where one was too large with something new in it, that is held, and
+        the rest is written without it."""
+        results = self.target.write(part, self.mark, self.seal)
+        rest = {write.object: write for write in _without_new(part, results, there)}
+        if not rest:
+            return part, results
+        whole, part = part, tuple(rest.get(write.object, write) for write in part)
+        left = {place for write in whole for place in write.places}.difference(*(write.places for write in part))
+        self.hold |= {place: error for place in left if isinstance(error := results[place.object], SyncError)}
+        return part, {**results, **self.target.write(tuple(rest.values()), self.mark, self.seal)}
 
 
 def _reached(target: Target, places: Iterable[Place], seal: Seal) -> Observed | None:
@@ -391,6 +405,20 @@ def _settled(
             if view is not None:
                 now[Place(name, key)] = view
     return Observed(now, stamps), frozenset(done)
+
+
+def _without_new(
+    part: Sequence[Write],
+    results: Mapping[str, Stamp | SyncError | None],
+    there: Mapping[str, Mapping[str, View]],
+) -> Iterator[Write]:
+    """What was too large with something new in it, without that: what lies there changes all the same."""
+    for write in part:
+        error, keys = results[write.object], there.get(write.object, {})
+        put = {key: document for key, document in write.put.items() if key in keys}
+        too_large = isinstance(error, SyncError) and error.reason is Reason.NOT_HOLDABLE
+        if too_large and put.keys() != write.put.keys() and (put or write.drop):
+            yield write._replace(put=put)
 
 
 def _failed(part: Sequence[Write], results: Mapping[str, Stamp | SyncError | None]) -> Mapping[Place, SyncError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,22 @@ def test_documents_that_are_too_large_together_are_told_the_setting_that_spreads
     layered.spread(6)
     assert reasons(push(many, layered.target)) == {}
     assert right(layered, many)
+
+
+def test_a_new_one_that_does_not_fit_beside_the_others_keeps_none_of_them_from_rotating(
+    layered: KubernetesTrial,
+) -> None:
+    layered.spread(1)
+    filling = [connection(f"c{n}", extra={"x": "x" * 300_000}) for n in range(3)]
+    push(workspace(*filling, connection("rotated", port=1), deployments=["etl-prod"]), layered.target)
+    large, small = connection("large", extra={"x": "x" * 300_000}), connection("rotated", port=2)
+    found = errors(push(workspace(*filling, small, large, deployments=["etl-prod"], revision=2), layered.target))
+    assert {item: error.reason for item, error in found.items()} == {
+        Item("etl-prod", "connection", "large"): Reason.NOT_HOLDABLE
+    }
+    data = layered.data("analytics.etl-prod.0")
+    assert json.loads(data["connections.rotated"])["layers"]["definition"]["port"] == 2
+    assert json.loads(data["nameplate"])["awaits"] == ["connections/large"]
 
 
 def test_more_secret_fields_than_an_annotation_holds_are_refused(airflow: KubernetesTrial) -> None:
