@@ -16,10 +16,9 @@ from typing import Any
 from syncd.clients.http.deadlines import Deadlines
 from syncd.clients.http.transport import UNHOLDABLE, Address
 from syncd.clients.http.wire import holdable
+from syncd.clients.kubernetes.cluster import paths
 from syncd.clients.kubernetes.credentials import Identity
 from syncd.core.errors import FixError, Reason, SyncError, WaitError, origin
-
-_DEFAULT = "~/.kube/config"
 
 
 class Kubeconfig:
@@ -43,7 +42,7 @@ class Kubeconfig:
 
     @property
     def _paths(self) -> str:
-        return self.path or os.environ.get("KUBECONFIG") or _DEFAULT
+        return paths(self.path)
 
     def _load(self) -> Any:
         try:

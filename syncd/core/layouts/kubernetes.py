@@ -186,7 +186,8 @@ class Labelled:
         return frozenset({self.home(item)})
 
     def documents(self, resolution: Resolution, observed: Observed, seal: Seal) -> Documents:
-        return {**wanted(self, resolution, airflow_document), **removals(self, resolution, observed)}
+        goal = {**wanted(self, resolution, airflow_document), **removals(self, resolution, observed)}
+        return {**goal, **dict.fromkeys(self._strays(resolution, observed, goal))} if resolution.full else goal
 
     def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Mapping[Place, SyncError]) -> Documents:
         # Under one label Airflow takes any: what another deployment left goes first.
@@ -221,6 +222,14 @@ class Labelled:
             for item in resolution.resolved
             if not _fits_a_label(item.id)
         }
+
+    def _strays(self, resolution: Resolution, observed: Observed, goal: Documents) -> Iterator[Place]:
+        """What no longer says whose document it is, unless it may be that of an item that can't be had now."""
+        linked = {self.home(item).object for items in resolution.linked.values() for item in items}
+        kept = linked - {place.object for place, document in goal.items() if document is not None}
+        for place in observed.views:
+            if not place.key and self.deployment(place) and place.object not in kept:
+                yield place
 
     def _others(self, observed: Observed, here: Collection[str]) -> frozenset[str]:
         """The deployments whose documents lie there, but for these."""

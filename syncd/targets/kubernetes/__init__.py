@@ -14,14 +14,15 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from syncd.clients.kubernetes.cluster import server
 from syncd.clients.kubernetes.credentials import Account, Credentials
 from syncd.clients.kubernetes.kubeconfig import Kubeconfig
 from syncd.clients.kubernetes.writing import Kubernetes
-from syncd.core.addresses import is_address
+from syncd.core.addresses import is_address, normal
 from syncd.core.layouts.kubernetes import Bundled, Labelled
 from syncd.core.layouts.spread import MOST, SECRETS
 from syncd.targets.kubernetes.target import KubernetesTarget
-from syncd.targets.settings import TargetSettings
+from syncd.targets.settings import TargetSettings, at
 
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -82,7 +83,7 @@ class Settings(TargetSettings):
         return self
 
     def credentials(self, home: Path) -> tuple[Path, ...]:
-        return tuple(home / path for path in (self.kubeconfig, self.token_path) if path)
+        return tuple(at(home, path) for path in (self.kubeconfig, self.token_path) if path)
 
     @property
     def server(self) -> str:
@@ -103,12 +104,19 @@ def extent(settings: Settings, prefix: str, home: Path) -> str:
 
     A label knows neither workspace nor deployment: in `airflow` a target has its namespace for itself.
     """
-    namespace = f"{settings.server}/{settings.namespace}"
+    namespace = f"{_cluster(settings, home)}/{settings.namespace}"
     return namespace if settings.layout == Labelled.name else f"{namespace}/{prefix}"
+
+
+def _cluster(settings: Settings, home: Path) -> str:
+    """The API server by its address, as far as that can be told without asking anybody."""
+    config = settings.kubeconfig and str(at(home, settings.kubeconfig))
+    url = server(config, settings.context) if config or settings.context else settings.url
+    return normal(url) if is_address(url) else ", ".join(filter(None, (config, settings.context))) or settings.server
 
 
 def _credentials(settings: Settings, home: Path, environ: Mapping[str, str]) -> Credentials:
     if settings.kubeconfig or settings.context:
-        return Kubeconfig(str(home / settings.kubeconfig) if settings.kubeconfig else "", settings.context)
-    ca, token_path = (str(home / path) if path else "" for path in (settings.ca, settings.token_path))
+        return Kubeconfig(str(at(home, settings.kubeconfig)) if settings.kubeconfig else "", settings.context)
+    ca, token_path = (str(at(home, path)) if path else "" for path in (settings.ca, settings.token_path))
     return Account(settings.url, ca, token_path, environ)
