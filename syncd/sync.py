@@ -99,6 +99,8 @@ def prepare(
         before=scope.held,
         accept=accept,
     )
+    if scope.verify and not observed.stamps:
+        plan = _makeable(plan, target)
     warnings = layout.warnings(resolution, observed) if scope.verify else ()
     return Prepared(goal, observed, unsettled, scope.verify, plan, _digests(values, seal), warnings)
 
@@ -297,6 +299,16 @@ def _refuse_moved(target: Target, standing: Standing | None) -> None:
             f"holds documents in {standing.where}, and its settings now say {target.where}",
             f"put the settings back; or move or remove the documents, then `syncd target accept-move {target.name}`",
         )
+
+
+def _makeable(plan: Plan, target: Target) -> Plan:
+    """Where nothing lies yet, a look doesn't tell whether anything can."""
+    made = {change.place for change in plan.changes if change.after is not None}
+    error = target.refuses(min(made).object) if made else None
+    if error is None:
+        return plan
+    changes = tuple(change for change in plan.changes if change.place not in made)
+    return replace(plan, changes=changes, hold={**plan.hold, **dict.fromkeys(made, error)})
 
 
 def _refuse_many(target: Target, named: Collection[str]) -> None:

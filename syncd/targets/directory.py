@@ -81,6 +81,9 @@ class DirectoryTarget:
                 look.at(root, objects or ())
         return Observed(look.views, look.stamps, look.unread)
 
+    def refuses(self, name: str) -> SyncError | None:
+        return None  # a look tells
+
     def write(self, writes: Sequence[Write], mark: Mark, seal: Seal) -> Mapping[str, Stamp | SyncError | None]:
         try:
             make = any(write.put and write.expected is None for write in writes)

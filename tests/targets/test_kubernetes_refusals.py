@@ -17,6 +17,7 @@ from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.layouts.kubernetes import LARGEST, Bundled, Labelled
 from syncd.core.model import Deployment, Item, Scope, Workspace
 from syncd.core.outcome import Outcome
+from tests.clients.fake_server import faulty, passes
 from tests.targets.passes import (
     REGION,
     WAREHOUSE,
@@ -29,7 +30,7 @@ from tests.targets.passes import (
     variable,
     workspace,
 )
-from tests.targets.test_kubernetes import LAYOUTS, ONE, OTHER, TWO, name_of, remembered, right
+from tests.targets.test_kubernetes import LAYOUTS, ONE, OTHER, TWO, is_write, name_of, remembered, right
 from tests.targets.trials import KubernetesTrial, in_kubernetes
 
 pytestmark = pytest.mark.kubernetes
@@ -208,6 +209,25 @@ def test_a_namespace_that_is_not_there_is_told(kubernetes_server: servers.Kubern
     assert {(type(error), error.reason, error.problem) for error in found.values()} == {
         (FixError, Reason.NOT_FOUND, "its namespace isn't there")
     }
+
+
+def test_a_plan_says_that_nothing_can_be_made_there_and_makes_nothing(trial: KubernetesTrial) -> None:
+    trial.allow("get", "list", "update", "delete")
+    prepared = planned(ONE, trial.target)
+    assert prepared.plan.changes == ()
+    assert {(error.reason, error.remedy) for error in prepared.plan.hold.values()} == {
+        (Reason.ACCESS_DENIED, f"a Role in {trial.target.namespace} has to allow `create` on `secrets`")
+    }
+    trial.allow("get", "list", "create", "update", "delete")
+    assert planned(ONE, trial.target).plan.hold == {}
+    assert trial.held() == {}
+
+
+def test_where_something_of_ours_lies_a_plan_asks_for_nothing_to_be_made(trial: KubernetesTrial) -> None:
+    push(ONE, trial.target)
+    with faulty(passes, behind=trial.server.url, ca=trial.server.ca) as server:
+        planned(workspace(WAREHOUSE, REGION, deployments=["etl-prod"], revision=2), trial.through(server.address))
+        assert not any(is_write(request) for request in server.requests)
 
 
 def test_a_namespace_that_is_being_removed_is_waited_for(trial: KubernetesTrial) -> None:
