@@ -202,6 +202,11 @@ def test_a_deployment_that_is_mistyped_is_an_error_and_no_miss(backend: type[Any
     assert "can't be had" in told(backend(**synced.kwargs(deployment="etl-deu", next=TRAP)))
 
 
+def test_outside_a_cluster_it_is_told_which_keys_are_missing(backend: type[Any], synced: InKubernetes) -> None:
+    given = {key: value for key, value in synced.kwargs(next=TRAP).items() if key not in ("url", "ca", "token_path")}
+    assert "give `url`, `ca` and `token_path` in backend_kwargs" in told(backend(**given))
+
+
 def test_nobody_at_the_address_is_an_error_that_names_it(backend: type[Any], synced: InKubernetes) -> None:
     assert "https://127.0.0.1:1" in told(backend(**synced.kwargs(url="https://127.0.0.1:1", timeout=2, next=TRAP)))
 

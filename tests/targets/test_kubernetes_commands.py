@@ -274,10 +274,16 @@ def test_what_is_wrong_with_the_settings_is_told_by_its_name_before_anything_is_
 
 NOWHERE = {
     "no kubeconfig": (['kubeconfig = "missing"'], "missing"),
+    "a kubeconfig that is no YAML": (['kubeconfig = "broken"'], "home/broken:2: isn't YAML"),
     "no such context": (['kubeconfig = "config"', 'context = "other"'], "other"),
-    "no token": (['url = "https://127.0.0.1:9"', 'token_path = "missing"'], "it holds the service account's token"),
+    "no token": (['url = "https://127.0.0.1:9"', 'token_path = "missing"'], "`token_path` is to name the file"),
+    "an empty token": (['url = "https://127.0.0.1:9"', 'token_path = "empty"'], "`token_path` is to name the file"),
+    "no token given": (
+        ['url = "https://127.0.0.1:9"'],
+        "automountServiceAccountToken: false; elsewhere `token_path` is",
+    ),
     "no authority": (['url = "https://127.0.0.1:9"', 'ca = "missing"', 'token_path = "token"'], "isn't there"),
-    "no pod": ([], "this isn't a pod, and no API server is named → give its `url`, or a `kubeconfig`"),
+    "no pod": ([], "this isn't a pod, and no API server is named → give its `url` and `token_path`, or a `kubeconfig`"),
     "nobody there": (['url = "https://127.0.0.1:9"', 'token_path = "token"'], "https://127.0.0.1:9"),
 }
 
@@ -289,6 +295,8 @@ def test_a_way_in_that_leads_nowhere_is_told_and_no_other_target_waits(
     settle(syncd, NAMESPACE, *lines)
     (syncd.home / "config").write_text(KUBECONFIG, "utf-8")
     (syncd.home / "token").write_text(SECRET, "utf-8")
+    (syncd.home / "broken").write_text(f"clusters: []\nusers: [{SECRET}", "utf-8")
+    (syncd.home / "empty").write_text(" \n", "utf-8")
     syncd.ok("deployment", "update", "etl", "--target", "pods", "--target", "files")
     results: list[Result] = [syncd("plan", "--target", "pods"), syncd("sync")]
     for result in results:

@@ -17,10 +17,24 @@ def paths(path: str) -> str:
 
 def server(path: str, context: str) -> str:
     """The address that a context leads to, by default the current one; empty where that can't be told."""
-    files = [_read(one) for one in paths(path).split(os.pathsep) if one]
-    name = context or next(filter(None, (_text(file.get("current-context")) for file in files)), "")
-    cluster = _text(_named(files, "contexts", name, "context").get("cluster"))
+    files = _files(path)
+    cluster = _text(_context(files, context).get("cluster"))
     return _text(_named(files, "clusters", cluster, "cluster").get("server"))
+
+
+def has_plugin(path: str, context: str) -> bool:
+    """Does a program give its credentials?"""
+    files = _files(path)
+    return "exec" in _named(files, "users", _text(_context(files, context).get("user")), "user")
+
+
+def _files(path: str) -> list[Mapping[str, Any]]:
+    return [_read(one) for one in paths(path).split(os.pathsep) if one]
+
+
+def _context(files: list[Mapping[str, Any]], context: str) -> Mapping[str, Any]:
+    name = context or next(filter(None, (_text(file.get("current-context")) for file in files)), "")
+    return _named(files, "contexts", name, "context")
 
 
 def _read(path: str) -> Mapping[str, Any]:
