@@ -131,7 +131,8 @@ class KubernetesSource:
         if secrets is None and NAMEPLATE in first.texts:
             subject = f"secret {self._namespace}/{self._name(0)}, key {NAMEPLATE}"
             raise FixError(Reason.INVALID_DOCUMENT, subject, "can't be read", "let `syncd sync` write it again")
-        self._known = None if secrets is None else (self._clock() + _LOOK, secrets)
+        if secrets is not None:  # where the first one is gone, what was known does for what lies in the others
+            self._known = (self._clock() + _LOOK, secrets)
         return secrets
 
     def _nameplate(self) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +89,11 @@ class InKubernetes(Synced):
         """The path of the Secret that holds a connection."""
         return self.secret(slot(key_of("connection", conn_id), 4))
 
-    def edit(self, path: str, data: dict[str, str | None]) -> None:
+    def edit(self, path: str, data: Mapping[str, str | bytes | None]) -> None:
         """By hand."""
         there = self.server.done("GET", path)
-        encoded = {key: text and base64.b64encode(text.encode()).decode() for key, text in data.items()}
+        contents = {key: text.encode() if isinstance(text, str) else text for key, text in data.items()}
+        encoded = {key: text and base64.b64encode(text).decode() for key, text in contents.items()}
         there["data"] = {key: text for key, text in {**there["data"], **encoded}.items() if text is not None}
         self.server.done("PUT", path, there)
 
@@ -169,6 +170,15 @@ def no_json(synced: InKubernetes) -> None:
     synced.edit(synced.holding("warehouse"), {"connections.warehouse": f"{SECRET}{{"})
 
 
+def no_text(synced: InKubernetes) -> None:
+    synced.edit(synced.holding("warehouse"), {"connections.warehouse": b"\xff\xfe{"})
+
+
+def a_nameplate_that_is_no_text(synced: InKubernetes) -> None:
+    for number in range(4):
+        synced.edit(synced.secret(number), {"nameplate": b"\xff\xfe{"})
+
+
 def refused(synced: InKubernetes) -> None:
     objects.withdraw(synced.server, synced.namespace, "worker")
 
@@ -178,6 +188,8 @@ BROKEN: dict[Callable[[InKubernetes], None], str] = {
     without_a_nameplate: "has no nameplate",
     another_workspaces: "is the nameplate of another workspace",
     no_json: "is no JSON object",
+    no_text: "is no JSON object",
+    a_nameplate_that_is_no_text: "key nameplate: can't be read",
     refused: "a Role in",
 }
 
