@@ -1,6 +1,7 @@
 """Kubernetes: documents in the Secrets of one namespace, each written against the resource version that was seen.
 
 target.py   KubernetesTarget: what lies there, and writes side by side
+grants.py   what lets workers read there
 forms.py    what a Secret holds: many documents by key, or one that Airflow's own backend finds by its label
 """
 
@@ -92,11 +93,15 @@ class Settings(TargetSettings):
         return named or "the pod's own cluster"
 
 
+def laid_out(settings: Settings, prefix: str) -> Bundled | Labelled:
+    """How documents lie in it."""
+    return Labelled(prefix) if settings.layout == Labelled.name else Bundled(prefix, settings.secrets)
+
+
 def opened(name: str, settings: Settings, prefix: str, home: Path, environ: Mapping[str, str]) -> KubernetesTarget:
     """The target that these settings describe."""
-    layout = Labelled(prefix) if settings.layout == Labelled.name else Bundled(prefix, settings.secrets)
     client = Kubernetes(_credentials(settings, home, environ), timeout=settings.timeout, patience=settings.timeout)
-    return KubernetesTarget(name, layout, client, settings.namespace, settings.server)
+    return KubernetesTarget(name, laid_out(settings, prefix), client, settings.namespace, settings.server)
 
 
 def extent(settings: Settings, prefix: str, home: Path) -> str:
