@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from syncd.cli import show
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog
@@ -11,27 +12,31 @@ from syncd.core.errors import Reason
 from syncd.core.model import Item, Workspace
 from syncd.core.outcome import Status
 
+if TYPE_CHECKING:
+    from syncd.registry.status import Lag
+
 STATUS = epilog(
     "States:\n"
-    "  in sync        it holds what the registry says\n"
-    "  at revision N  the registry has changed since, and a sync is due\n"
-    "  behind         something of the last sync failed or was held\n"
-    "  unreached      the last sync couldn't even look at it\n"
-    "  never synced   a deployment names it, and no sync has been there"
+    "  in sync          it holds what the registry says\n"
+    "  behind           what changed in the registry isn't all there: a sync is\n"
+    "                   due, or something of the last one failed\n"
+    "  not all in sync  nothing changed, and something of the last sync failed\n"
+    "  unreached        the last sync couldn't even look at it\n"
+    "  never synced     a deployment names it, and no sync has been there"
 )
 
 
 class _Target(NamedTuple):
-    """One target: wholly at `revision`, last looked at `at`; `wrong` are the items that aren't in sync.
+    """One target: last looked at `at`; `lag` is how far it is behind; `wrong` are the items that aren't in sync.
 
     `unsettled` are the objects of which nobody knows that they are as they should be: an item's, or a nameplate's, a
     policy's, a shared part's.
     """
 
     name: str
-    revision: int | None
+    lag: Lag
     at: str | None
-    behind_since: str | None
+    failing_since: str | None
     items: int
     failure: Status | None
     wrong: list[tuple[Item, Status]]
@@ -43,19 +48,21 @@ def status(workspace: WorkspaceOption = None, output: OutputOption = Output.TABL
 
     It tells what the last syncs saw; `syncd plan` looks at the targets themselves.
     """
+    from syncd.registry import status as kept
+
     session = start(workspace)
     here = session.load()
     found = _targets(session, here)
     if output is Output.JSON:
-        show.as_json(_document(here.revision, found))
+        show.as_json(_document(here.revision, found, kept.folders(session.registry)))
         return
     show.table(
         ("target", "state", "since", "last sync", "items in sync"),
         (
             (
                 one.name,
-                _state(one, here.revision),
-                one.behind_since,
+                _state(one),
+                one.lag.since or None,
                 one.at,
                 f"{one.items - len(one.wrong)} of {one.items}",
             )
@@ -65,12 +72,17 @@ def status(workspace: WorkspaceOption = None, output: OutputOption = Output.TABL
         none="no deployment names a target: `syncd deployment update D --target T`",
     )
     for one in found:
+        if one.at and one.lag.reached < one.lag.revision:
+            said = f"behind: revision {one.lag.revision}, has {one.lag.reached}, since {one.lag.since}"
+            show.say(show.FAILED, (one.name, "bold"), f": {said}")
         if one.failure is not None:
             _say(one.name, "the target as a whole", one.failure)
         for item, state in one.wrong:
             _say(one.name, str(item), state)
-        if one.failure is None and one.behind_since and not one.wrong:
+        if one.failure is None and one.failing_since and not one.wrong:
             _say_what_is_no_items(one)
+    for folder, failure in kept.folders(session.registry).items():
+        _say("definitions", folder, failure)
 
 
 def _say(target: str, subject: str, state: Status) -> None:
@@ -84,7 +96,7 @@ def _say(target: str, subject: str, state: Status) -> None:
 def _say_what_is_no_items(one: _Target) -> None:
     """No connection or variable failed: a nameplate did, a policy, a shared part, or the delete of one of them."""
     what = show.names(one.unsettled) or "something that is no connection or variable"
-    show.say(show.FAILED, f"{one.name}: ", (what, "bold"), f": could not be written since {one.behind_since}")
+    show.say(show.FAILED, f"{one.name}: ", (what, "bold"), f": could not be written since {one.failing_since}")
     show.say((f"  → `syncd plan --target {one.name}` looks at it, `syncd sync --target {one.name}` tries again", "dim"))
 
 
@@ -99,56 +111,53 @@ def _targets(session: Session, here: Workspace) -> list[_Target]:
         last = kept.last_pass(session.registry, session.workspace, name)
         items = kept.statuses(session.registry, session.workspace, name)
         wrong = [(item, one) for item, one in sorted(items.items()) if one.reason is not Reason.SYNCED]
-        revision, at, since = (last.revision, last.at, last.behind_since) if last else (None, None, None)
+        lag = kept.lag(session.registry, session.workspace, name)
         failure = kept.failure(session.registry, session.workspace, name)
-        found.append(_Target(name, revision, at, since, len(items), failure, wrong, sorted(record.unsettled(name))))
+        unsettled = sorted(record.unsettled(name))
+        at, since = (last.at, last.behind_since) if last else (None, None)
+        found.append(_Target(name, lag, at, since, len(items), failure, wrong, unsettled))
     return found
 
 
-def _state(one: _Target, revision: int) -> str:
+def _state(one: _Target) -> str:
     if one.failure is not None:
         return "unreached"
-    if one.revision is None:
+    if one.at is None:
         return "never synced"
-    if one.behind_since:
+    if one.lag.reached < one.lag.revision:
         return "behind"
-    return "in sync" if one.revision == revision else f"at revision {one.revision}"
+    return "not all in sync" if one.lag.since else "in sync"
 
 
-def _document(revision: int, found: list[_Target]) -> dict[str, Any]:
+def _document(revision: int, found: list[_Target], folders: Mapping[str, Status]) -> dict[str, Any]:
     return {
         "revision": revision,
         "targets": [
             {
                 "target": one.name,
-                "revision": one.revision,
+                "revision": one.lag.reached if one.at else None,
                 "last_pass": one.at,
-                "behind_since": one.behind_since,
+                "behind_since": one.lag.since or None,
                 "unsettled": one.unsettled,
                 "items": one.items,
-                "failure": one.failure
-                and {
-                    "reason": one.failure.reason.value,
-                    "since": one.failure.since,
-                    "failures": one.failure.failures,
-                    "message": one.failure.message,
-                    "remedy": one.failure.remedy or None,
-                },
+                "failure": one.failure and _failure(one.failure),
             }
             for one in found
         ],
         "items": [
-            {
-                "target": one.name,
-                **item._asdict(),
-                "reason": state.reason.value,
-                "since": state.since,
-                "last_success": state.last_success,
-                "failures": state.failures,
-                "message": state.message,
-                "remedy": state.remedy or None,
-            }
+            {"target": one.name, **item._asdict(), **_failure(state), "last_success": state.last_success}
             for one in found
             for item, state in one.wrong
         ],
+        "definitions": [{"path": path, **_failure(failure)} for path, failure in folders.items()],
+    }
+
+
+def _failure(state: Status) -> dict[str, Any]:
+    return {
+        "reason": state.reason.value,
+        "since": state.since,
+        "failures": state.failures,
+        "message": state.message,
+        "remedy": state.remedy or None,
     }

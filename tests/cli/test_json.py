@@ -197,7 +197,7 @@ def test_a_status(syncd: Syncd, monkeypatch: pytest.MonkeyPatch) -> None:
     syncd("sync")
     after = syncd.json("status")
 
-    assert keys(after) == {"revision", "targets", "items"}
+    assert keys(after) == {"revision", "targets", "items", "definitions"}
     assert keys(after["targets"][0]) == {
         "target",
         "revision",

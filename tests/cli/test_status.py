@@ -13,7 +13,10 @@ def rows(syncd: Syncd) -> list[list[str]]:
 
 
 def test_a_target_that_no_sync_has_been_at(syncd: Syncd) -> None:
-    assert ["files", "never", "synced", "-", "-", "0", "of", "0"] in rows(syncd)
+    (row,) = (row for row in rows(syncd) if row[0] == "files")
+
+    assert row[:3] == ["files", "never", "synced"]
+    assert row[-4:] == ["-", "0", "of", "0"]
 
 
 def test_a_target_in_sync(syncd: Syncd) -> None:
@@ -28,7 +31,7 @@ def test_a_target_at_an_older_revision(syncd: Syncd) -> None:
     syncd.ok("sync")
     syncd.ok("connection", "update", "warehouse", "port=5433")
 
-    assert "files at revision 1" in syncd.ok("status").said
+    assert "files: behind: revision 2, has 1, since 20" in syncd.ok("status").said
     assert "registry: revision 2" in syncd.ok("status").said
 
 
@@ -39,7 +42,7 @@ def test_an_item_that_failed_names_why_and_the_way_out(syncd: Syncd, monkeypatch
     syncd("sync")
     said = syncd.ok("status").said
 
-    assert "files behind" in said
+    assert "files not all in sync" in said
     assert "4 of 6" in said
     assert "✗ files: etl-dev/warehouse: ReferenceUnreadable since" in said
     assert ", 2 times password: env:WAREHOUSE_PASSWORD: isn't set → set WAREHOUSE_PASSWORD where syncd runs" in said
