@@ -142,7 +142,9 @@ def _kubernetes(given: settings.Kubernetes, address: Address, times: Times) -> K
     from syncd.clients.kubernetes.reading import Reader
     from syncd.sources.kubernetes import KubernetesSource
 
-    reader = Reader(Account(given.url, given.ca, given.token_path), timeout=given.timeout, patience=0)
+    elsewhere = "give `url`, `ca` and `token_path` in backend_kwargs; or mount its Secrets, and give their `path`"
+    account = Account(given.url, given.ca, given.token_path, elsewhere=elsewhere)
+    reader = Reader(account, timeout=given.timeout, patience=0)
     return KubernetesSource(reader, given.namespace, address.prefix, address.deployment, times)
 
 

@@ -102,6 +102,8 @@ def prepare(
         before=scope.held,
         accept=accept,
     )
+    if scope.verify and not observed.stamps:
+        plan = _makeable(plan, target)
     warnings = layout.warnings(resolution, observed) if scope.verify else ()
     return Prepared(goal, observed, unsettled, scope.verify, plan, _digests(values, seal), warnings)
 
@@ -174,7 +176,7 @@ class _Writer:
         for start in range(0, len(batch), _BATCH):
             part = batch[start : start + _BATCH]
             self.record.intend(self.target.name, [write.object for write in part], standing)
-            results = self.target.write(part, self.mark, self.seal)
+            part, results = self._tried(part, there)
             _account(part, results, self.mark)
             settled, objects = _settled(part, results, views, there)
             self.record.settle(self.target.name, settled, objects)
@@ -184,6 +186,20 @@ class _Writer:
             self.done += len(part)
             self.progress(self.done, total)
         return written
+
+    def _tried(
+        self, part: Sequence[Write], there: Mapping[str, Mapping[str, View]]
+    ) -> tuple[Sequence[Write], Mapping[str, Stamp | SyncError | None]]:
+        """What was written, and what came of it. Where one was too large with something new in it, that is held, and
+        the rest is written without it."""
+        results = self.target.write(part, self.mark, self.seal)
+        rest = {write.object: write for write in _without_new(part, results, there)}
+        if not rest:
+            return part, results
+        whole, part = part, tuple(rest.get(write.object, write) for write in part)
+        left = {place for write in whole for place in write.places}.difference(*(write.places for write in part))
+        self.hold |= {place: error for place in left if isinstance(error := results[place.object], SyncError)}
+        return part, {**results, **self.target.write(tuple(rest.values()), self.mark, self.seal)}
 
 
 def _account(part: Sequence[Write], results: Mapping[str, Stamp | SyncError | None], mark: Mark) -> None:
@@ -307,6 +323,16 @@ def _refuse_moved(target: Target, standing: Standing | None) -> None:
         )
 
 
+def _makeable(plan: Plan, target: Target) -> Plan:
+    """Where nothing lies yet, a look doesn't tell whether anything can."""
+    made = {change.place for change in plan.changes if change.after is not None}
+    error = target.refuses(min(made).object) if made else None
+    if error is None:
+        return plan
+    changes = tuple(change for change in plan.changes if change.place not in made)
+    return replace(plan, changes=changes, hold={**plan.hold, **dict.fromkeys(made, error)})
+
+
 def _refuse_many(target: Target, named: Collection[str]) -> None:
     if target.layout.holds_one and len(named) > 1:
         raise FixError(
@@ -413,6 +439,20 @@ def _settled(
             if view is not None:
                 now[Place(name, key)] = view
     return Observed(now, stamps), frozenset(done)
+
+
+def _without_new(
+    part: Sequence[Write],
+    results: Mapping[str, Stamp | SyncError | None],
+    there: Mapping[str, Mapping[str, View]],
+) -> Iterator[Write]:
+    """What was too large with something new in it, without that: what lies there changes all the same."""
+    for write in part:
+        error, keys = results[write.object], there.get(write.object, {})
+        put = {key: document for key, document in write.put.items() if key in keys}
+        too_large = isinstance(error, SyncError) and error.reason is Reason.NOT_HOLDABLE
+        if too_large and put.keys() != write.put.keys() and (put or write.drop):
+            yield write._replace(put=put)
 
 
 def _failed(part: Sequence[Write], results: Mapping[str, Stamp | SyncError | None]) -> Mapping[Place, SyncError]:

@@ -165,7 +165,8 @@ def _show_sync(one: Pass) -> None:
 
 
 def _show_held(target: str, hold: Mapping[Place, SyncError], digest: str) -> None:
-    show.errors((error for _, error in sorted(hold.items()) if error.reason is not Reason.DELETES_HELD), where=target)
+    told = [error for _, error in sorted(hold.items()) if error.reason is not Reason.DELETES_HELD]
+    show.causes(told, where=target)
     held = [place for place, error in sorted(hold.items()) if error.reason is Reason.DELETES_HELD]
     if held:
         show.say("held back, as so many deletes may be a mistake:")

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from syncd.cli.options import Output
 from syncd.core.edits import Edit, edits
-from syncd.core.errors import Problems, SyncError
+from syncd.core.errors import Problems, Reason, SyncError, WaitError
 from syncd.core.explain import news
 from syncd.core.model import Workspace
 
@@ -142,6 +142,26 @@ def errors(found: Iterable[SyncError], *, where: str = "") -> None:
         tell(FAILED, place, (error.subject, "bold"), f": {error.problem}")
         if error.remedy:
             tell((f"  → {error.remedy}", "dim"))
+
+
+def causes(found: Sequence[SyncError], *, where: str = "") -> None:
+    """The same, a cause once however many places it stops: of what a target as a whole says, the first few subjects."""
+    told: dict[tuple[str, ...], list[SyncError]] = {}
+    for error in found:
+        of_many = isinstance(error, WaitError) or error.reason in _OF_MANY
+        cause = (str(error),) if isinstance(error, Problems) or not of_many else (error.problem, error.remedy)
+        told.setdefault(cause, []).append(error)
+    for first, *more in told.values():
+        if not more or isinstance(first, Problems):
+            errors([first], where=where)
+            continue
+        subjects = list(dict.fromkeys(error.subject for error in (first, *more)))
+        problem = f"{first.problem} ({1 + len(more)} places)"
+        errors([type(first)(first.reason, names(subjects), problem, first.remedy)], where=where)
+
+
+_OF_MANY = (Reason.ACCESS_DENIED, Reason.NOT_FOUND, Reason.UNTRUSTED)
+"""What is mended at once for all that it stops, as what is waited for is: nobody has to go from one to the next."""
 
 
 def error_document(error: SyncError) -> dict[str, Any]:

@@ -22,7 +22,11 @@ STATUS = epilog(
 
 
 class _Target(NamedTuple):
-    """One target: wholly at `revision`, last looked at `at`; `wrong` are the items that aren't in sync."""
+    """One target: wholly at `revision`, last looked at `at`; `wrong` are the items that aren't in sync.
+
+    `unsettled` are the objects of which nobody knows that they are as they should be: an item's, or a nameplate's, a
+    policy's, a shared part's.
+    """
 
     name: str
     revision: int | None
@@ -31,6 +35,7 @@ class _Target(NamedTuple):
     items: int
     failure: Status | None
     wrong: list[tuple[Item, Status]]
+    unsettled: list[str]
 
 
 def status(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE) -> None:
@@ -64,6 +69,8 @@ def status(workspace: WorkspaceOption = None, output: OutputOption = Output.TABL
             _say(one.name, "the target as a whole", one.failure)
         for item, state in one.wrong:
             _say(one.name, str(item), state)
+        if one.failure is None and one.behind_since and not one.wrong:
+            _say_what_is_no_items(one)
 
 
 def _say(target: str, subject: str, state: Status) -> None:
@@ -74,10 +81,19 @@ def _say(target: str, subject: str, state: Status) -> None:
         show.say((f"  → {state.remedy}", "dim"))
 
 
+def _say_what_is_no_items(one: _Target) -> None:
+    """No connection or variable failed: a nameplate did, a policy, a shared part, or the delete of one of them."""
+    what = show.names(one.unsettled) or "something that is no connection or variable"
+    show.say(show.FAILED, f"{one.name}: ", (what, "bold"), f": could not be written since {one.behind_since}")
+    show.say((f"  → `syncd plan --target {one.name}` looks at it, `syncd sync --target {one.name}` tries again", "dim"))
+
+
 def _targets(session: Session, here: Workspace) -> list[_Target]:
     from syncd import passes
     from syncd.registry import status as kept
+    from syncd.registry.record import Record
 
+    record = Record(session.registry, session.workspace)
     found = []
     for name in passes.targets(session.registry, here):
         last = kept.last_pass(session.registry, session.workspace, name)
@@ -85,7 +101,7 @@ def _targets(session: Session, here: Workspace) -> list[_Target]:
         wrong = [(item, one) for item, one in sorted(items.items()) if one.reason is not Reason.SYNCED]
         revision, at, since = (last.revision, last.at, last.behind_since) if last else (None, None, None)
         failure = kept.failure(session.registry, session.workspace, name)
-        found.append(_Target(name, revision, at, since, len(items), failure, wrong))
+        found.append(_Target(name, revision, at, since, len(items), failure, wrong, sorted(record.unsettled(name))))
     return found
 
 
@@ -108,6 +124,7 @@ def _document(revision: int, found: list[_Target]) -> dict[str, Any]:
                 "revision": one.revision,
                 "last_pass": one.at,
                 "behind_since": one.behind_since,
+                "unsettled": one.unsettled,
                 "items": one.items,
                 "failure": one.failure
                 and {

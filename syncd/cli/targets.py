@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from syncd.cli import ask, show
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, YesOption
 from syncd.cli.session import now, start, who
+
+if TYPE_CHECKING:
+    from syncd.registry.record import Record
 
 app = typer.Typer(
     help="Where documents go: the installation's, in syncd.toml.\n\n"
@@ -41,6 +44,13 @@ def list_(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE
         for name, type_, layout, allowed, names in found
     )
     show.table(columns, rows, none="none yet: an operator adds [targets.NAME] to syncd.toml")
+
+
+def _tell_what_stays(record: Record, name: str, how: str) -> None:
+    """What this registry knows to lie there, as far as people can look over it."""
+    objects, standing = sorted(record.objects(name)), record.standing(name)
+    if objects and standing is not None:
+        show.tell(f"  {len(objects)} stay in {standing.where}, {how}: {show.names(objects)}")
 
 
 @app.command()
@@ -144,6 +154,7 @@ def accept_move(
     if old is not None and moved:
         show.tell(f"  it lay in {old.where}")
         show.tell(f"  it lies in {there.where}{'' if there.revision else ', where nothing of ours is yet'}")
+        _tell_what_stays(record, name, "unless it was moved")
         ask.confirm("Is what is still at the old place nobody's from now on?", yes=yes)
         record.stands(name, old._replace(where=there.where))
     if output is Output.JSON:
@@ -179,6 +190,7 @@ def forget(
         )
     if name not in record.targets(session.registry, session.workspace):
         raise FixError(Reason.NOT_FOUND, f"target {name}", "holds nothing that this registry knows of")
+    _tell_what_stays(record.Record(session.registry, session.workspace), name, "for somebody to remove")
     ask.confirm(f"Forget target {name}, and leave there what lies there?", yes=yes)
     record.forget(session.registry, session.workspace, name)
     if output is Output.JSON:

@@ -46,6 +46,9 @@ class Target(Protocol):
         never unreachable.
         """
 
+    def refuses(self, name: str) -> SyncError | None:
+        """Why nothing new can be made there, this object for one, where looking at it doesn't tell. Changes nothing."""
+
     def write(self, writes: Sequence[Write], mark: Mark, seal: Seal) -> Mapping[str, Stamp | SyncError | None]:
         """Carry out each write, whole or not at all, under this mark; an answer for each object, and never raises.
 

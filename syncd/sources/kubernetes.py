@@ -11,8 +11,8 @@ from typing import Any
 from syncd.clients.kubernetes.reading import Reader
 from syncd.core.documents import NAMEPLATE, Place
 from syncd.core.errors import FixError, Reason, WaitError
-from syncd.core.layouts.kubernetes import SECRETS, secret_name, slot
 from syncd.core.layouts.layered import folder
+from syncd.core.layouts.spread import SECRETS, secret_name, slot
 from syncd.sources.answers import Answers, Times
 
 _TRIES = 3
@@ -131,15 +131,18 @@ class KubernetesSource:
         if secrets is None and NAMEPLATE in first.texts:
             subject = f"secret {self._namespace}/{self._name(0)}, key {NAMEPLATE}"
             raise FixError(Reason.INVALID_DOCUMENT, subject, "can't be read", "let `syncd sync` write it again")
-        self._known = None if secrets is None else (self._clock() + _LOOK, secrets)
+        if secrets is not None:  # where the first one is gone, what was known does for what lies in the others
+            self._known = (self._clock() + _LOOK, secrets)
         return secrets
 
     def _nameplate(self) -> Any:
         """That of the Secret where a document was looked for. Where it wasn't found, the later one of two: a Secret
-        that couldn't be written doesn't say what it lacks."""
+        that couldn't be written doesn't say what it lacks; and where it has none yet, as in one to which documents
+        are copied."""
         name = getattr(self._lookup, "name", None) or self._name(0)
-        names = [name]
-        if not getattr(self._lookup, "hit", False) and self._known is not None and self._known[1] > 1:
+        names, hit = [name], getattr(self._lookup, "hit", False)
+        sure = hit and NAMEPLATE in (self._bundle(name) or _NOTHING).texts
+        if not sure and self._known is not None and self._known[1] > 1:
             names.append(self._name(1 if name == self._name(0) else 0))
         found = [plate for one in names if (plate := (self._bundle(one) or _NOTHING).get(NAMEPLATE)) is not None]
         return max(found, key=_revision, default=None)

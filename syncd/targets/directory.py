@@ -24,7 +24,7 @@ from syncd.core.plan import Write
 from syncd.targets import airflow_files, files
 from syncd.targets.airflow_files import MANIFEST, Entry
 from syncd.targets.files import File, Folder
-from syncd.targets.settings import TargetSettings
+from syncd.targets.settings import TargetSettings, at
 
 LAYOUTS: Mapping[str, type[Layered | AirflowFiles]] = {layout.name: layout for layout in (Layered, AirflowFiles)}
 """The layouts that a directory holds."""
@@ -51,12 +51,12 @@ def opened(name: str, settings: Settings, prefix: str, home: Path, environ: Mapp
             Reason.INVALID_SETTINGS, f"targets.{name}.group", "is no group of this system", "make it, or name another"
         ) from None
     layout = LAYOUTS[settings.layout](prefix)
-    return DirectoryTarget(name, layout, str(home / settings.path), gid)
+    return DirectoryTarget(name, layout, str(at(home, settings.path)), gid)
 
 
 def extent(settings: Settings, prefix: str, home: Path) -> str:
     """Where all that it writes lies: two targets whose extents are the same, or one in the other, overlap."""
-    return os.path.realpath(home / settings.path / prefix)
+    return os.path.realpath(at(home, settings.path) / prefix)
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,9 @@ class DirectoryTarget:
             elif root is not None:
                 look.at(root, objects or ())
         return Observed(look.views, look.stamps, look.unread)
+
+    def refuses(self, name: str) -> SyncError | None:
+        return None  # a look tells
 
     def write(self, writes: Sequence[Write], mark: Mark, seal: Seal) -> Mapping[str, Stamp | SyncError | None]:
         try:

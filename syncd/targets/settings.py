@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from syncd.core.model import NAME, NAME_LENGTH
+
+
+def at(home: Path, path: str) -> Path:
+    """Where a path of the settings leads: below syncd.toml's folder, unless it says otherwise."""
+    return home / os.path.expanduser(path)  # noqa: PTH111  Path raises where there is no such user
 
 
 class TargetSettings(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from servers import kubernetes
 from servers.kubernetes import objects
 from syncd.clients.kubernetes.credentials import Account
 from syncd.clients.kubernetes.writing import Kubernetes
-from syncd.core.layouts.kubernetes import Bundled, key_of, secret_name, slot
+from syncd.core.layouts.kubernetes import Bundled, key_of
+from syncd.core.layouts.spread import secret_name, slot
 from syncd.core.model import Key
 from syncd.targets.kubernetes.target import KubernetesTarget
 from tests.airflow.documents import SECRET, WAREHOUSE, Synced, connection, sample
@@ -88,10 +89,11 @@ class InKubernetes(Synced):
         """The path of the Secret that holds a connection."""
         return self.secret(slot(key_of("connection", conn_id), 4))
 
-    def edit(self, path: str, data: dict[str, str | None]) -> None:
+    def edit(self, path: str, data: Mapping[str, str | bytes | None]) -> None:
         """By hand."""
         there = self.server.done("GET", path)
-        encoded = {key: text and base64.b64encode(text.encode()).decode() for key, text in data.items()}
+        contents = {key: text.encode() if isinstance(text, str) else text for key, text in data.items()}
+        encoded = {key: text and base64.b64encode(text).decode() for key, text in contents.items()}
         there["data"] = {key: text for key, text in {**there["data"], **encoded}.items() if text is not None}
         self.server.done("PUT", path, there)
 
@@ -168,6 +170,15 @@ def no_json(synced: InKubernetes) -> None:
     synced.edit(synced.holding("warehouse"), {"connections.warehouse": f"{SECRET}{{"})
 
 
+def no_text(synced: InKubernetes) -> None:
+    synced.edit(synced.holding("warehouse"), {"connections.warehouse": b"\xff\xfe{"})
+
+
+def a_nameplate_that_is_no_text(synced: InKubernetes) -> None:
+    for number in range(4):
+        synced.edit(synced.secret(number), {"nameplate": b"\xff\xfe{"})
+
+
 def refused(synced: InKubernetes) -> None:
     objects.withdraw(synced.server, synced.namespace, "worker")
 
@@ -177,6 +188,8 @@ BROKEN: dict[Callable[[InKubernetes], None], str] = {
     without_a_nameplate: "has no nameplate",
     another_workspaces: "is the nameplate of another workspace",
     no_json: "is no JSON object",
+    no_text: "is no JSON object",
+    a_nameplate_that_is_no_text: "key nameplate: can't be read",
     refused: "a Role in",
 }
 
@@ -199,6 +212,11 @@ def test_a_namespace_that_is_not_there_is_an_error_and_no_miss(backend: type[Any
 
 def test_a_deployment_that_is_mistyped_is_an_error_and_no_miss(backend: type[Any], synced: InKubernetes) -> None:
     assert "can't be had" in told(backend(**synced.kwargs(deployment="etl-deu", next=TRAP)))
+
+
+def test_outside_a_cluster_it_is_told_which_keys_are_missing(backend: type[Any], synced: InKubernetes) -> None:
+    given = {key: value for key, value in synced.kwargs(next=TRAP).items() if key not in ("url", "ca", "token_path")}
+    assert "give `url`, `ca` and `token_path` in backend_kwargs" in told(backend(**given))
 
 
 def test_nobody_at_the_address_is_an_error_that_names_it(backend: type[Any], synced: InKubernetes) -> None:

@@ -44,6 +44,14 @@ def test_what_has_no_key_is_not_linked(ours: Any) -> None:
     assert ours.get_conn_value("theirs") is None
 
 
+@pytest.mark.parametrize("key", ["connections.warehouse", "nameplate"])
+def test_bytes_that_are_no_text_are_an_error_and_no_miss(ours: Any, shared: Shared, mount: Mount, key: str) -> None:
+    mount.swap({**keys(shared), key: b"\xff\xfe{"})
+
+    with pytest.raises(Exception, match=f"{key}: is no JSON object"):
+        ours.get_conn_value("warehouse")
+
+
 def test_a_swap_is_seen_at_the_next_call(ours: Any, shared: Shared, mount: Mount) -> None:
     assert ours.get_variable("region") == "eu-west-1"
 

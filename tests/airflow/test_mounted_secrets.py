@@ -15,7 +15,8 @@ from servers import kubernetes
 from servers.kubernetes import objects
 from servers.kubernetes.kubelet import Mount, project
 from servers.processes import Failed
-from syncd.core.layouts.kubernetes import Bundled, key_of, secret_name, slot
+from syncd.core.layouts.kubernetes import Bundled, key_of
+from syncd.core.layouts.spread import secret_name, slot
 from syncd.core.model import Key
 from tests.airflow.documents import WAREHOUSE, connection, sample
 from tests.airflow.namespaces import Namespaced
@@ -170,6 +171,18 @@ def test_where_their_number_changes_a_pod_that_lists_both_reads_on(
 
         assert json.loads(ours.get_conn_value("warehouse")) == WAREHOUSE
         assert (ours.get_variable("region"), ours.get_conn_value("theirs")) == ("eu-west-1", None)
+
+
+def test_a_pod_that_lists_too_few_of_them_is_told_which_and_never_that_nothing_is_linked(
+    backend: type[Any], synced: Namespaced, pod: Pod
+) -> None:
+    synced.spread(9)
+    pod.refresh()
+    ours = backend(**pod.kwargs())
+    for conn_id in ("warehouse", "Lake/é", "theirs", "nonesuch"):  # of nine, the pod mounts the first four
+        holder = slot(key_of("connection", conn_id), 9)
+        with pytest.raises(Exception, match=rf"secret analytics\.etl-dev\.{holder}: isn't mounted"):
+            ours.get_conn_value(conn_id)
 
 
 def test_a_pod_before_the_first_sync_is_told_that_nothing_was_synced(backend: type[Any], pod: Pod) -> None:

@@ -198,7 +198,15 @@ def test_a_status(syncd: Syncd, monkeypatch: pytest.MonkeyPatch) -> None:
     after = syncd.json("status")
 
     assert keys(after) == {"revision", "targets", "items"}
-    assert keys(after["targets"][0]) == {"target", "revision", "last_pass", "behind_since", "items", "failure"}
+    assert keys(after["targets"][0]) == {
+        "target",
+        "revision",
+        "last_pass",
+        "behind_since",
+        "unsettled",
+        "items",
+        "failure",
+    }
     assert [one["revision"] for one in before["targets"]] == [None, None]
     assert keys(after["items"][0]) == {
         "target",

@@ -83,7 +83,9 @@ def test_the_commands_are_for_the_namespace_of_the_target(with_vault: Syncd) -> 
     assert with_vault.ok("policies", "vault").out.startswith("set -e\nexport VAULT_NAMESPACE='team/a b'\n")
 
 
-@pytest.mark.parametrize(("target", "problem"), [("files", "is no target of type vault"), ("nonesuch", "isn't in ")])
+@pytest.mark.parametrize(
+    ("target", "problem"), [("files", "is no target of type vault or kubernetes"), ("nonesuch", "isn't in ")]
+)
 def test_a_target_that_is_no_vault_is_told(with_vault: Syncd, target: str, problem: str) -> None:
     result = with_vault("policies", target)
 

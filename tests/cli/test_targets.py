@@ -92,8 +92,23 @@ def test_accept_move_lets_a_moved_target_go_on(syncd: Syncd) -> None:
     assert refused.code == 1
     assert "`syncd target accept-move files`" in refused.said
     assert asked.code == 1
+    assert f"8 stay in {path}" in asked.said
+    assert "unless it was moved: analytics/deployments/etl-dev/connections/scratch, " in asked.said
     assert "nothing to accept" in syncd.ok("target", "accept-move", "files").out
     syncd.ok("plan", "-t", "files", "--detailed-exitcode")
+
+
+def test_a_target_that_is_forgotten_is_told_with_what_it_leaves_behind(syncd: Syncd) -> None:
+    syncd.ok("sync")
+    syncd.ok("deployment", "update", "etl-prod", "--target", "files")
+    asked = syncd("target", "forget", "classic")
+    forgotten = syncd.ok("target", "forget", "classic", "--yes")
+
+    for one in (asked, forgotten):
+        assert "stay in" in one.said
+        assert "for somebody to remove: analytics/deployments/etl-prod/connections.json" in one.said
+    assert asked.code == 1
+    assert syncd("target", "forget", "classic", "--yes").code == 1
 
 
 def test_accept_restore_where_nothing_was_restored(syncd: Syncd) -> None:

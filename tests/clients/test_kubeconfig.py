@@ -9,6 +9,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -244,17 +245,26 @@ def test_a_plugin_that_hangs_ends_at_the_deadline_and_runs_once(
         assert _tokens(server) == ["1"]
 
 
+@pytest.mark.parametrize("script", ["#!/bin/sh\nexit 1\n", "#!/bin/sh\necho '{}'\n", "#!/bin/sh\necho no JSON\n"])
 def test_a_plugin_that_fails_makes_nobody_of_us_and_is_told(
-    write: Write, plugin: Callable[..., dict[str, Any]]
+    write: Write, plugin: Callable[..., dict[str, Any]], script: str
 ) -> None:
     def anonymous(request: Request, _: Pass) -> Said:
         return somebody("me" if "Authorization" in request.headers else "system:anonymous")
 
     with faulty(anonymous) as server:
-        path = write({"server": server.address}, plugin("#!/bin/sh\nexit 1\n"))
-        error = raised(lambda: sees(path))
-    assert (type(error), error.reason) == (FixError, Reason.ACCESS_DENIED)
-    assert "plugin" in error.remedy
+        path = write({"server": server.address}, plugin(script))
+        error = quiet(raised(lambda: sees(path)))
+        assert server.requests == []
+    assert (type(error), error.reason, error.subject) == (FixError, Reason.ACCESS_DENIED, str(path))
+    assert error.problem == "its plugin gave no credentials"
+    assert "`exec`" in error.remedy
+
+
+def test_a_plugin_that_is_not_there_is_told(write: Write) -> None:
+    exec_ = {"exec": {"command": "/nonesuch", "apiVersion": "client.authentication.k8s.io/v1"}}
+    error = raised(lambda: sees(write({"server": "http://nowhere"}, exec_)))
+    assert (type(error), error.problem) == (FixError, "its plugin gave no credentials")
 
 
 # What can't be used
@@ -277,7 +287,19 @@ def test_a_file_that_is_no_kubeconfig_is_told_and_not_shown(tmp_path: Path, text
     path = tmp_path / "config"
     path.write_text(text)
     error = quiet(raised(lambda: sees(path)))
-    assert (type(error), error.reason, error.subject) == (FixError, Reason.INVALID_SETTINGS, str(path))
+    assert (type(error), error.reason) == (FixError, Reason.INVALID_SETTINGS)
+    assert error.subject.startswith(str(path))
+
+
+def test_a_file_that_is_no_yaml_is_told_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Write
+) -> None:
+    path, fine = tmp_path / "broken", write({"server": "http://nowhere"}, {"token": TOKEN})
+    path.write_text(f"clusters: []\nusers:\n- token: {SENTINEL}\n  name: [\n")
+    monkeypatch.setenv("KUBECONFIG", f"{fine}:{path}")
+    for config in (Kubeconfig(str(path)), Kubeconfig()):
+        error = quiet(raised(partial(config.identity, Deadlines(5), anew=False)))
+        assert (type(error), error.reason, error.subject) == (FixError, Reason.INVALID_SETTINGS, f"{path}:5")
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ class Held:
 
 
 class MemoryTarget:
-    """Objects by name. `unreadable` and `refusing` name those that can't be read or written."""
+    """Objects by name. `unreadable` and `refusing` name those that can't be read or written; `closed` is why no new
+    one can be made."""
 
     def __init__(self, layout: Layout, name: str = "files") -> None:
         self._name = name
@@ -63,6 +64,7 @@ class MemoryTarget:
         self.objects: dict[str, Held] = {}
         self.unreadable: set[str] = set()
         self.refusing: set[str] = set()
+        self.closed: SyncError | None = None
         self.written = 0
 
     @property
@@ -90,6 +92,9 @@ class MemoryTarget:
             for key in held.texts if held.mark is not None else ():
                 views[Place(name, key)] = view(self.document(Place(name, key)), seal)
         return Observed(views, stamps, unread)
+
+    def refuses(self, name: str) -> SyncError | None:
+        return self.closed
 
     def write(self, writes: Sequence[Write], mark: Mark, seal: Any) -> Mapping[str, Stamp | SyncError | None]:
         return {write.object: self._write(write, mark) for write in writes}

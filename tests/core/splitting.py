@@ -71,6 +71,9 @@ class SplitTarget:
         self.refusal: type[SyncError] = WaitError
         self._random = random
 
+    def refuses(self, name: str) -> SyncError | None:
+        return None
+
     def observe(self, objects: Any, seal: Any) -> Observed:
         views, stamps = {}, {}
         for name, (version, content) in self.states[-1].items():

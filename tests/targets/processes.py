@@ -54,6 +54,9 @@ class KilledAt:
     def observe(self, objects: Collection[str] | None, seal: Seal) -> Observed:
         return self._target.observe(objects, seal)
 
+    def refuses(self, name: str) -> SyncError | None:
+        return self._target.refuses(name)
+
     def write(self, writes: Sequence[Write], mark: Mark, seal: Seal) -> Mapping[str, Stamp | SyncError | None]:
         self._step()
         self._counting = True

@@ -14,6 +14,7 @@ from servers import kubernetes as servers
 from servers.kubernetes import objects
 from syncd.core.errors import Reason
 from syncd.core.layouts.kubernetes import Bundled, Labelled
+from syncd.core.layouts.spread import is_plate
 from syncd.core.model import Item, Scope, Workspace
 from syncd.core.plan import writes
 from tests.clients.fake_server import Pass, Request, Said, faulty, lost, says
@@ -243,6 +244,50 @@ def test_without_its_label_it_goes_all_the_same_where_it_is_unlinked(
     assert airflow.held() == {}
 
 
+EDITED_ID = {"annotations": {"syncd/id": "another"}}
+
+
+@pytest.mark.parametrize("label", ["warehouse", None])
+def test_whatever_a_hand_made_of_its_id_it_goes_where_it_is_unlinked(
+    airflow: KubernetesTrial, label: str | None
+) -> None:
+    push(ONE, airflow.target)
+    airflow.edit(name_of(airflow), metadata={**EDITED_ID, "labels": {LABEL: label}})
+    assert reasons(push(NONE, airflow.target)) == {}
+    assert airflow.held() == {}
+
+
+@pytest.mark.parametrize("label", ["warehouse", None])
+def test_whatever_a_hand_made_of_its_id_it_is_as_it_was_where_it_is_linked(
+    airflow: KubernetesTrial, label: str | None
+) -> None:
+    record, name = remembered(airflow), name_of(airflow)
+    airflow.edit(name, metadata={**EDITED_ID, "labels": {LABEL: label}})
+    assert reasons(push(ONE, airflow.target, record)) == {}
+    assert right(airflow, ONE)
+    assert airflow.metadata(name)["annotations"]["syncd/id"] == "warehouse"
+    assert {place.key for place in record.known.views if place.object == name} == {"warehouse"}
+    assert planned(ONE, airflow.target, record).plan.changes == ()
+
+
+def test_whatever_a_hand_made_of_its_id_it_is_kept_while_nobody_knows_what_it_is_to_be(
+    airflow: KubernetesTrial,
+) -> None:
+    push(ONE, airflow.target)
+    airflow.edit(name_of(airflow), metadata={**EDITED_ID, "labels": {LABEL: None}})
+    broken = workspace(connection("warehouse", conn_type=None), deployments=["etl-prod"], revision=2)
+    push(broken, airflow.target)
+    assert [*airflow.held()] == [name_of(airflow)]
+
+
+def test_what_another_wrote_under_such_a_name_is_theirs(airflow: KubernetesTrial) -> None:
+    push(ONE, airflow.target)
+    meta = {"annotations": {"syncd/id": "another", "syncd/mark": None}, "labels": {LABEL: None}}
+    airflow.edit(name_of(airflow), metadata=meta)
+    push(NONE, airflow.target)
+    assert [*airflow.held()] == [name_of(airflow)]
+
+
 def test_a_label_of_ones_own_stays(trial: KubernetesTrial) -> None:
     record, name = remembered(trial), name_of(trial)
     trial.edit(name, metadata={"labels": {"team": "data"}, "annotations": {"note": "theirs"}})
@@ -269,7 +314,7 @@ def test_what_was_deleted_beside_what_changes_is_made_again_where_only_changes_a
     if how == "the Secret":
         trial.delete(name_of(trial))
     else:
-        keys = [key for key in trial.data(name_of(trial)) if key != "nameplate"]
+        keys = [key for key in trial.data(name_of(trial)) if not is_plate(key)]
         trial.edit(name_of(trial), data=dict.fromkeys(keys))
     assert {*reasons(push(after, trial.target, record, only)).values()} == {Reason.CONFLICT}
     assert reasons(push(after, trial.target, record, only)) == {}

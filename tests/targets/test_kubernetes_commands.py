@@ -95,6 +95,44 @@ def test_a_plan_a_sync_and_nothing_to_do(
 
 
 @pytest.mark.kubernetes
+@pytest.mark.parametrize("command", ["plan", "sync"])
+def test_one_cause_is_told_once_with_how_many_places_it_stops(
+    syncd: Syncd, trial: KubernetesTrial, command: str
+) -> None:
+    settle(syncd, 'namespace = "not-there"', f'layout = "{trial.target.layout.name}"', by_kubeconfig(trial))
+    places = len(syncd(command, "--output", "json").json["targets"][0]["held"])
+    said = syncd(command)
+    assert (said.code, places > 1) == (1, True)
+    assert said.said.count("its namespace isn't there") == 1
+    assert f"✗ pods: secrets of not-there: its namespace isn't there ({places} places)" in said.said
+    assert f"{places} held" in said.said
+
+
+@pytest.mark.kubernetes
+def test_where_no_item_failed_status_says_what_did(
+    syncd: Syncd, kubernetes_server: servers.Kubernetes, tmp_path: Path
+) -> None:
+    trial = in_kubernetes(LAYOUTS["layered"], kubernetes_server, tmp_path)
+    at(syncd, trial, by_token)
+    syncd.ok("sync")
+    name = max(trial.held(), key=lambda name: not any("." in key for key in trial.data(name) if "nameplate" not in key))
+    trial.put(name, {"somebody": "else"})
+    assert all("." not in key for key in trial.data(name))
+    syncd("sync")
+    said = syncd.ok("status").said
+    assert "pods behind" in said
+    assert "2 of 2" in said
+    assert f"✗ pods: {name}: could not be written since" in said
+    assert "→ `syncd plan --target pods` looks at it" in said
+    (pods,) = (one for one in syncd.json("status")["targets"] if one["target"] == "pods")
+    assert pods["unsettled"] == [name]
+
+    trial.delete(name)
+    syncd.ok("sync")
+    assert "could not be written" not in syncd.ok("status").said
+
+
+@pytest.mark.kubernetes
 def test_what_stands_in_the_way_is_taken_over_by_its_command(syncd: Syncd, trial: KubernetesTrial) -> None:
     at(syncd, trial, by_token)
     name = "analytics.etl.0"
@@ -191,7 +229,7 @@ def test_another_number_of_secrets_is_moved_to_where_only_changes_are_looked_for
     syncd.ok("sync", "--changed")
     assert len(trial.held()) == 3
     syncd.ok("connection", "update", "warehouse", "host=other.internal")
-    assert "waits for what isn't written yet → sync again" in syncd("sync", "--changed").said
+    assert "waits for what isn't written yet (10 places) → sync again" in syncd("sync", "--changed").said
     syncd.ok("sync", "--changed")
     assert len(trial.held()) == 5
     assert "nothing to do" in syncd.ok("plan").said
@@ -236,10 +274,16 @@ def test_what_is_wrong_with_the_settings_is_told_by_its_name_before_anything_is_
 
 NOWHERE = {
     "no kubeconfig": (['kubeconfig = "missing"'], "missing"),
+    "a kubeconfig that is no YAML": (['kubeconfig = "broken"'], "home/broken:2: isn't YAML"),
     "no such context": (['kubeconfig = "config"', 'context = "other"'], "other"),
-    "no token": (['url = "https://127.0.0.1:9"', 'token_path = "missing"'], "it holds the service account's token"),
+    "no token": (['url = "https://127.0.0.1:9"', 'token_path = "missing"'], "`token_path` is to name the file"),
+    "an empty token": (['url = "https://127.0.0.1:9"', 'token_path = "empty"'], "`token_path` is to name the file"),
+    "no token given": (
+        ['url = "https://127.0.0.1:9"'],
+        "automountServiceAccountToken: false; elsewhere `token_path` is",
+    ),
     "no authority": (['url = "https://127.0.0.1:9"', 'ca = "missing"', 'token_path = "token"'], "isn't there"),
-    "no pod": ([], "this isn't a pod, and no API server is named → give its `url`, or a `kubeconfig`"),
+    "no pod": ([], "this isn't a pod, and no API server is named → give its `url` and `token_path`, or a `kubeconfig`"),
     "nobody there": (['url = "https://127.0.0.1:9"', 'token_path = "token"'], "https://127.0.0.1:9"),
 }
 
@@ -251,6 +295,8 @@ def test_a_way_in_that_leads_nowhere_is_told_and_no_other_target_waits(
     settle(syncd, NAMESPACE, *lines)
     (syncd.home / "config").write_text(KUBECONFIG, "utf-8")
     (syncd.home / "token").write_text(SECRET, "utf-8")
+    (syncd.home / "broken").write_text(f"clusters: []\nusers: [{SECRET}", "utf-8")
+    (syncd.home / "empty").write_text(" \n", "utf-8")
     syncd.ok("deployment", "update", "etl", "--target", "pods", "--target", "files")
     results: list[Result] = [syncd("plan", "--target", "pods"), syncd("sync")]
     for result in results:

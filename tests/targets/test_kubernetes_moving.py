@@ -14,9 +14,10 @@ import pytest
 from servers import kubernetes as servers
 from syncd.clients.kubernetes.credentials import Account
 from syncd.clients.kubernetes.reading import Reader
-from syncd.core.errors import Reason
-from syncd.core.layouts.kubernetes import Bundled, key_of, secret_name, slot
+from syncd.core.errors import FixError, Reason, SyncError
+from syncd.core.layouts.kubernetes import Bundled, key_of
 from syncd.core.layouts.lookup import Address, lookup
+from syncd.core.layouts.spread import secret_name, slot
 from syncd.core.model import Item, Scope, Workspace
 from syncd.sources.answers import Times
 from syncd.sources.kubernetes import KubernetesSource
@@ -82,8 +83,8 @@ class Readings:
 
 
 @contextmanager
-def looking(trial: KubernetesTrial) -> Iterator[Readings]:
-    """One worker that stays, and one after the other that begins anew, look at all connections in turn."""
+def looking(trial: KubernetesTrial, threads_of_one: int = 1) -> Iterator[Readings]:
+    """One worker that stays, of so many threads, and one after the other that begins anew, look at all connections."""
     readings, over = Readings(), threading.Event()
     stays = reader(trial)
 
@@ -97,7 +98,8 @@ def looking(trial: KubernetesTrial) -> Iterator[Readings]:
                     readings.failed.append(error)
             readings.round()
 
-    threads = [threading.Thread(target=look, args=(one,)) for one in (lambda: stays, lambda: reader(trial))]
+    workers = [*[lambda: stays] * threads_of_one, lambda: reader(trial)]
+    threads = [threading.Thread(target=look, args=(one,)) for one in workers]
     for thread in threads:
         thread.start()
     try:
@@ -123,6 +125,61 @@ def test_whoever_reads_while_documents_are_spread_anew_finds_each_as_it_was_or_i
     assert readings.failed == []
     for seen in readings.revisions.values():
         assert {*seen} == {1, 2, 3, 4, 5}
+
+
+def test_threads_that_share_a_worker_find_each_while_documents_are_spread_anew(trial: KubernetesTrial) -> None:
+    record = MemoryRecord(trial.target.layout)
+    push(at(1), trial.target, record)
+    with looking(trial, threads_of_one=6) as readings:
+        for revision, secrets in enumerate((1, 5, 3), 2):
+            trial.spread(secrets)
+            record.layout = trial.target.layout
+            assert reasons(push(at(revision), trial.target, record)) == {}
+            readings.wait()
+    assert readings.failed == []
+    assert {revision for seen in readings.revisions.values() for revision in seen} >= {4}
+    assert all({*seen} <= {1, 2, 3, 4} for seen in readings.revisions.values())
+
+
+def test_where_the_first_secret_is_gone_and_none_can_be_made_nothing_seems_unlinked(trial: KubernetesTrial) -> None:
+    first = secret_name("analytics", "etl-prod", 0)
+    record = MemoryRecord(trial.target.layout)
+    push(at(1), trial.target, record)
+    knows = reader(trial)
+    assert {knows(id_) for id_ in IDS} == {1}
+    trial.delete(first)
+
+    def no_more(request: Request, onward: Pass) -> Said:
+        return (
+            cut(request, onward) if request.method == "POST" and "/secrets" in request.path else passes(request, onward)
+        )
+
+    with faulty(no_more, behind=trial.server.url, ca=trial.server.ca) as server:
+        found = reasons(push(at(2), trial.through(server.address), record))
+    assert found == {first: Reason.UNAVAILABLE}
+    for id_ in IDS:
+        lies = slot(key_of("connection", id_), 4)
+        with pytest.raises(SyncError):
+            reader(trial)(id_)
+        if lies:
+            assert knows(id_) == 2
+        else:
+            with pytest.raises(SyncError):
+                knows(id_)
+
+    assert reasons(push(at(2), trial.target, record)) == {}
+    assert {reader(trial)(id_) for id_ in IDS} == {knows(id_) for id_ in IDS} == {2}
+
+
+@pytest.mark.parametrize("id_", IDS[:6])
+def test_what_was_copied_to_a_secret_that_has_no_nameplate_yet_is_found_there(trial: KubernetesTrial, id_: str) -> None:
+    push(at(1), trial.target)
+    trial.edit_data(trial.target.layout.home(Item("etl-prod", "connection", id_)).object, nameplate=None)
+    if slot(key_of("connection", id_), 4):
+        assert reader(trial)(id_) == 1
+        return
+    with pytest.raises(FixError, match="has no nameplate"):  # where all of them begin
+        reader(trial)(id_)
 
 
 @pytest.mark.parametrize("end", [cut, lost], ids=["before", "after"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.layouts.kubernetes import LARGEST, Bundled, Labelled
 from syncd.core.model import Deployment, Item, Scope, Workspace
 from syncd.core.outcome import Outcome
+from tests.clients.fake_server import faulty, passes
 from tests.targets.passes import (
     REGION,
     WAREHOUSE,
@@ -28,7 +30,7 @@ from tests.targets.passes import (
     variable,
     workspace,
 )
-from tests.targets.test_kubernetes import LAYOUTS, ONE, OTHER, TWO, name_of, remembered, right
+from tests.targets.test_kubernetes import LAYOUTS, ONE, OTHER, TWO, is_write, name_of, remembered, right
 from tests.targets.trials import KubernetesTrial, in_kubernetes
 
 pytestmark = pytest.mark.kubernetes
@@ -169,6 +171,22 @@ def test_documents_that_are_too_large_together_are_told_the_setting_that_spreads
     assert right(layered, many)
 
 
+def test_a_new_one_that_does_not_fit_beside_the_others_keeps_none_of_them_from_rotating(
+    layered: KubernetesTrial,
+) -> None:
+    layered.spread(1)
+    filling = [connection(f"c{n}", extra={"x": "x" * 300_000}) for n in range(3)]
+    push(workspace(*filling, connection("rotated", port=1), deployments=["etl-prod"]), layered.target)
+    large, small = connection("large", extra={"x": "x" * 300_000}), connection("rotated", port=2)
+    found = errors(push(workspace(*filling, small, large, deployments=["etl-prod"], revision=2), layered.target))
+    assert {item: error.reason for item, error in found.items()} == {
+        Item("etl-prod", "connection", "large"): Reason.NOT_HOLDABLE
+    }
+    data = layered.data("analytics.etl-prod.0")
+    assert json.loads(data["connections.rotated"])["layers"]["definition"]["port"] == 2
+    assert json.loads(data["nameplate"])["awaits"] == ["connections/large"]
+
+
 def test_more_secret_fields_than_an_annotation_holds_are_refused(airflow: KubernetesTrial) -> None:
     many = connection("warehouse", extra={f"token-{number:05}": "x" for number in range(12_000)})
     name = name_of(airflow)
@@ -191,6 +209,25 @@ def test_a_namespace_that_is_not_there_is_told(kubernetes_server: servers.Kubern
     assert {(type(error), error.reason, error.problem) for error in found.values()} == {
         (FixError, Reason.NOT_FOUND, "its namespace isn't there")
     }
+
+
+def test_a_plan_says_that_nothing_can_be_made_there_and_makes_nothing(trial: KubernetesTrial) -> None:
+    trial.allow("get", "list", "update", "delete")
+    prepared = planned(ONE, trial.target)
+    assert prepared.plan.changes == ()
+    assert {(error.reason, error.remedy) for error in prepared.plan.hold.values()} == {
+        (Reason.ACCESS_DENIED, f"a Role in {trial.target.namespace} has to allow `create` on `secrets`")
+    }
+    trial.allow("get", "list", "create", "update", "delete")
+    assert planned(ONE, trial.target).plan.hold == {}
+    assert trial.held() == {}
+
+
+def test_where_something_of_ours_lies_a_plan_asks_for_nothing_to_be_made(trial: KubernetesTrial) -> None:
+    push(ONE, trial.target)
+    with faulty(passes, behind=trial.server.url, ca=trial.server.ca) as server:
+        planned(workspace(WAREHOUSE, REGION, deployments=["etl-prod"], revision=2), trial.through(server.address))
+        assert not any(is_write(request) for request in server.requests)
 
 
 def test_a_namespace_that_is_being_removed_is_waited_for(trial: KubernetesTrial) -> None:

@@ -21,6 +21,8 @@ SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _WHO = "Kubernetes"
 """As errors name it, where no address is known yet."""
 
+_UNMOUNTED = "a pod has its token there unless it says automountServiceAccountToken: false"
+
 _LOOK = 60.0
 """Seconds between two looks at whether credentials were replaced: the kubelet does it well before they expire."""
 
@@ -61,6 +63,8 @@ class Account:
     ca: str = ""
     token_path: str = ""
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False, compare=False)
+    elsewhere: str = "give its `url` and `token_path`, or a `kubeconfig`"
+    """What whoever made it has to be given where this is no pod."""
 
     @property
     def again(self) -> float:
@@ -70,20 +74,21 @@ class Account:
     def identity(self, deadlines: Deadlines, *, anew: bool) -> Identity:
         """Raises FixError where the token can't be read, or this is no pod and no address is given."""
         ca = self.ca or ("" if self.url else f"{SERVICE_ACCOUNT}/ca.crt")
-        address = Address(self.url or _own(self.environ), ca)
-        return Identity(address, f"Bearer {_token(self.token_path or f'{SERVICE_ACCOUNT}/token')}")
+        address = Address(self.url or _own(self.environ, self.elsewhere), ca)
+        return Identity(address, f"Bearer {_token(self.token_path)}")
 
 
-def _own(environ: Mapping[str, str]) -> str:
+def _own(environ: Mapping[str, str], elsewhere: str) -> str:
     """The API server of the pod that we are in."""
     host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
     if not host:
         problem = "this isn't a pod, and no API server is named"
-        raise FixError(Reason.INVALID_SETTINGS, _WHO, problem, "give its `url`, or a `kubeconfig`")
+        raise FixError(Reason.INVALID_SETTINGS, _WHO, problem, elsewhere)
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
-def _token(path: str) -> str:
+def _token(given: str) -> str:
+    path = given or f"{SERVICE_ACCOUNT}/token"
     try:
         with Path(path).open(encoding="utf-8") as file:
             token = file.read().strip()
@@ -91,7 +96,8 @@ def _token(path: str) -> str:
         token = ""
     if not token:
         problem = "can't be read, or is empty"
-        raise FixError(Reason.ACCESS_DENIED, path, problem, "it holds the service account's token")
+        remedy = "`token_path` is to name the file that holds the service account's token"
+        raise FixError(Reason.ACCESS_DENIED, path, problem, remedy if given else f"{_UNMOUNTED}; elsewhere {remedy}")
     if not holdable(token):
         raise FixError(Reason.INVALID_SETTINGS, path, UNHOLDABLE, "it is to hold a token alone")
     return token

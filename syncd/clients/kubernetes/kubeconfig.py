@@ -16,10 +16,9 @@ from typing import Any
 from syncd.clients.http.deadlines import Deadlines
 from syncd.clients.http.transport import UNHOLDABLE, Address
 from syncd.clients.http.wire import holdable
+from syncd.clients.kubernetes.cluster import has_plugin, paths
 from syncd.clients.kubernetes.credentials import Identity
 from syncd.core.errors import FixError, Reason, SyncError, WaitError, origin
-
-_DEFAULT = "~/.kube/config"
 
 
 class Kubeconfig:
@@ -43,7 +42,7 @@ class Kubeconfig:
 
     @property
     def _paths(self) -> str:
-        return self.path or os.environ.get("KUBECONFIG") or _DEFAULT
+        return paths(self.path)
 
     def _load(self) -> Any:
         try:
@@ -91,6 +90,10 @@ class Kubeconfig:
         if isinstance(error, OSError) and not isinstance(error, (PermissionError, FileNotFoundError)):
             problem = f"its provider can't be reached ({type(error).__name__})"
             return WaitError(Reason.UNAVAILABLE, self._paths, problem, "try it with kubectl")
+        mark = getattr(error, "problem_mark", None)  # PyYAML's, which names the file; its text shows what that holds
+        if mark is not None:
+            where = f"{mark.name}:{mark.line + 1}"
+            return FixError(Reason.INVALID_SETTINGS, where, "isn't YAML", "look at it with `kubectl config view`")
         if self.context and str(error).endswith("contexts list"):
             return FixError(Reason.INVALID_SETTINGS, self._paths, f"has no context {self.context}", "name another")
         where = origin(error) if error.__traceback__ else "nowhere"
@@ -109,6 +112,10 @@ class Kubeconfig:
             configuration.verify_ssl,
             configuration.tls_server_name or "",
         )
+        # A plugin that fails is logged by the package, and no error.
+        if not configuration.api_key and not configuration.cert_file and has_plugin(self.path, self.context):
+            problem, remedy = "its plugin gave no credentials", "run by hand what its user has as `exec`"
+            raise FixError(Reason.ACCESS_DENIED, self._paths, problem, remedy)
         # It has another name by the package's generation.
         keys = configuration.api_key
         authorization = keys.get("BearerToken") or keys.get("authorization") or ""

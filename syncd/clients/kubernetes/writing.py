@@ -53,6 +53,16 @@ class Kubernetes(Reader):
         answer = self._tried("POST", path(namespace) + _MANAGED, content)
         return self._written(answer, 201, asked, secret)
 
+    def refuses(self, namespace: str, name: str) -> SyncError | None:
+        """Why one couldn't be made now: a namespace that isn't there, or is going; a right, or room that lacks. Nothing
+        is made. None where it could, or nobody can tell."""
+        asked, content = Asked(namespace, "create"), manifest(namespace, Secret(namespace, name))
+        answer = self._tried("POST", f"{path(namespace)}{_MANAGED}&dryRun=All", content)
+        error = _error(answer, asked)
+        waits = isinstance(error, WaitError) and error.reason is Reason.REFUSED
+        # Anything else may be about this empty Secret alone, or a webhook's that takes no rehearsal.
+        return error if waits or error.reason in (Reason.NOT_FOUND, Reason.ACCESS_DENIED) else None
+
     def replace(self, namespace: str, secret: Secret) -> Secret:
         """What is there by all that this says, where it is still the object and version that this was read as.
 

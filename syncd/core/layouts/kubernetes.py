@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from syncd.core import ids
@@ -18,13 +17,11 @@ from syncd.core.layouts.airflow import airflow_document
 from syncd.core.layouts.layered import layered_document, written_document
 from syncd.core.layouts.moving import step
 from syncd.core.layouts.plates import awaiting, named, nameplates
+from syncd.core.layouts.spread import SECRETS, own_plate, secret_name, slot
 from syncd.core.model import KINDS, Item
 
 if TYPE_CHECKING:
     from syncd.core.resolve import Resolution, Resolved
-
-SECRETS = 4
-"""Over how many Secrets a deployment's documents are spread unless it is told otherwise."""
 
 LARGEST = 1024 * 1024
 """Bytes of all that a Secret holds, by the API server's own limit."""
@@ -42,21 +39,11 @@ def key_of(kind: str, id_: str) -> str:
     return f"{KINDS[kind].plural}.{ids.encode(id_)}"
 
 
-@lru_cache(maxsize=4096)
-def slot(key: str, secrets: int) -> int:
-    """Which of so many Secrets holds a key: it stays where it is whatever else comes or goes."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % secrets
-
-
-def secret_name(prefix: str, deployment: str, number: int) -> str:
-    """`analytics.etl-dev.0`: with dashes, two prefixes and deployments could share one."""
-    return f"{prefix}.{deployment}.{number}"
-
-
 @dataclass(frozen=True)
 class Bundled:
     """`<prefix>.<deployment>.<n>`: envelopes without marks by key, and the nameplate in each, all made at once.
 
+    Each has a nameplate of its own, too: laid into one folder, the others are one, and hide which Secrets are there.
     The nameplate says over how many Secrets they are spread. Where that changes, documents are copied first; then the
     nameplates say so; then what lies at its old place goes. Until then both places are kept.
     """
@@ -88,7 +75,7 @@ class Bundled:
         return self._parts(place.object)[0]
 
     def plates(self, deployment: str) -> tuple[Place, ...]:
-        return self.nameplates(deployment)
+        return (*self.nameplates(deployment), *self._own(deployment))
 
     def nameplates(self, deployment: str) -> tuple[Place, ...]:
         """One in each Secret: whoever reads one Secret knows what a miss in it means."""
@@ -105,6 +92,8 @@ class Bundled:
         goal = {**wanted(self, resolution, layered_document), **removals(self, resolution, observed)}
         for place, document in nameplates(self, resolution, goal, observed).items():
             goal[place] = Document({**document.content, "secrets": self.secrets})
+        own = Document({"secrets": self.secrets})
+        goal |= {place: own for deployment in resolution.linked for place in self._own(deployment)}
         return goal | dict.fromkeys(self._misplaced(resolution, observed))
 
     def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Mapping[Place, SyncError]) -> Documents:
@@ -132,6 +121,10 @@ class Bundled:
             if len(key_of(item.kind, item.id)) > _LONGEST_KEY
         }
 
+    def _own(self, deployment: str) -> tuple[Place, ...]:
+        """Each Secret's own nameplate."""
+        return tuple(Place(secret_name(self.prefix, deployment, n), own_plate(n)) for n in range(self.secrets))
+
     def _parts(self, name: str) -> tuple[str, int]:
         """The deployment and the number in a Secret's name; empty and -1 where it isn't one of ours."""
         start = f"{self.prefix}."
@@ -145,7 +138,7 @@ class Bundled:
             deployment, number = self._parts(place.object)
             known = deployment in resolution.linked or deployment in resolution.gone or resolution.full
             item = self.stands_for(place)
-            if (place.key == NAMEPLATE and number >= self.secrets and known) or (
+            if (place.key in (NAMEPLATE, own_plate(number)) and number >= self.secrets and known) or (
                 item is not None
                 and self.home(item) != place
                 and known
@@ -193,7 +186,8 @@ class Labelled:
         return frozenset({self.home(item)})
 
     def documents(self, resolution: Resolution, observed: Observed, seal: Seal) -> Documents:
-        return {**wanted(self, resolution, airflow_document), **removals(self, resolution, observed)}
+        goal = {**wanted(self, resolution, airflow_document), **removals(self, resolution, observed)}
+        return {**goal, **dict.fromkeys(self._strays(resolution, observed, goal))} if resolution.full else goal
 
     def step(self, goal: Documents, observed: Observed, seal: Seal, hold: Mapping[Place, SyncError]) -> Documents:
         # Under one label Airflow takes any: what another deployment left goes first.
@@ -228,6 +222,14 @@ class Labelled:
             for item in resolution.resolved
             if not _fits_a_label(item.id)
         }
+
+    def _strays(self, resolution: Resolution, observed: Observed, goal: Documents) -> Iterator[Place]:
+        """What no longer says whose document it is, unless it may be that of an item that can't be had now."""
+        linked = {self.home(item).object for items in resolution.linked.values() for item in items}
+        kept = linked - {place.object for place, document in goal.items() if document is not None}
+        for place in observed.views:
+            if not place.key and self.deployment(place) and place.object not in kept:
+                yield place
 
     def _others(self, observed: Observed, here: Collection[str]) -> frozenset[str]:
         """The deployments whose documents lie there, but for these."""

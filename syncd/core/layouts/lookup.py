@@ -14,6 +14,7 @@ from syncd.core.documents import NAMEPLATE, SHARED, VERSION, VERSIONS, Place, de
 from syncd.core.errors import FixError, Reason, WaitError
 from syncd.core.layouts.layered import Layered, folder
 from syncd.core.layouts.plates import is_awaits
+from syncd.core.layouts.spread import MOST, own_plate, secret_name, slot
 from syncd.core.merge import LAYERS, Layer
 from syncd.core.model import KINDS, NAME, Path
 
@@ -48,13 +49,17 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True)
 class Nameplate:
-    """What a deployment's nameplate says, and whether the documents lie flat beside it, as keys of a mounted Secret."""
+    """What a deployment's nameplate says, and whether the documents lie flat beside it, as keys of mounted Secrets.
+
+    `secrets` is over how many they are spread; 0 where they aren't.
+    """
 
     place: Place
     flat: bool
     count: int
     revision: int
     awaits: frozenset[str] = frozenset()
+    secrets: int = 0
 
 
 class Found(NamedTuple):
@@ -128,7 +133,24 @@ def _link(get: Get, address: Address, kind: str, id_: str) -> Envelope | None:
             "is linked to this deployment, and could not be synced yet",
             "`syncd status` says why",
         )
+    if found is None and plate.flat and plate.secrets and valid:
+        _require_mounted(get, address, slot(name.replace("/", ".", 1), plate.secrets), plate.secrets)
     return found
+
+
+def _require_mounted(get: Get, address: Address, number: int, secrets: int) -> None:
+    """A miss is one only where the Secret that would hold it is there, and as the nameplate says."""
+    own = _there(get, Place("", own_plate(number)))
+    subject = f"secret {secret_name(address.prefix, address.deployment, number)}"
+    if own is None:
+        raise FixError(
+            Reason.NO_NAMEPLATE,
+            subject,
+            f"isn't mounted, and what is asked for may be in it: documents are spread over {secrets} Secrets",
+            f"list it in the pod's volume, as all from .0 to .{secrets - 1}; `syncd sync` makes one that isn't there",
+        )
+    if own.get("secrets") != secrets:
+        raise WaitError(Reason.CONFLICT, subject, "is being moved", "try again once the kubelet has all of them")
 
 
 def _home(address: Address, kind: str, id_: str) -> Place:
@@ -223,7 +245,10 @@ def _checked(envelope: Mapping[str, Any], place: Place, flat: bool, address: Add
     awaits = content.get("awaits", [])
     if not is_awaits(awaits):
         raise _malformed(str(place), "awaits")
-    return Nameplate(place, flat, count, revision, frozenset(awaits))
+    secrets = content.get("secrets", 0)
+    if type(secrets) is not int or not 0 <= secrets <= MOST:
+        raise _malformed(str(place), "secrets")
+    return Nameplate(place, flat, count, revision, frozenset(awaits), secrets)
 
 
 def _is_path(path: object) -> bool:

@@ -10,32 +10,33 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from syncd.core.documents import NAMEPLATE, Document, Documents, Observed, Place, Seal, view
+from syncd.core.layouts.spread import MOST, is_plate
 
 if TYPE_CHECKING:
     from syncd.core.layouts.kubernetes import Bundled
-
-MOST = 64
-"""Secrets that a deployment's documents are spread over at most."""
 
 
 def step(layout: Bundled, goal: Documents, observed: Observed, seal: Seal) -> Documents:
     """What of the goal may be written now: all of it where nothing moves."""
     before = _before(layout, goal, observed)
     elsewhere = dict(_elsewhere(layout, goal, observed))
-    # What would be removed, and lies nowhere else yet as it is to be.
-    only = {place for place, (home, wanted) in elsewhere.items() if observed.views.get(home) != view(wanted, seal)}
-    if only:
-        homeless = {layout.deployment(place) for place in only}
-        # Whoever reads a nameplate that lies there reads the documents beside it.
+    homeless = {
+        layout.deployment(place)
+        for place, (home, wanted) in elsewhere.items()
+        if observed.views.get(home) != view(wanted, seal)
+    }
+    # What lies nowhere else yet as it is to be; and all beside it: whoever reads a nameplate reads what it tells of.
+    kept = {place for place in elsewhere if layout.deployment(place) in homeless}
+    if homeless:
         goal = {
             place: document
             for place, document in goal.items()
-            if place not in only
-            and not (document is None and place.key == NAMEPLATE and layout.deployment(place) in homeless)
+            if place not in kept
+            and not (document is None and is_plate(place.key) and layout.deployment(place) in homeless)
         }
     if not before:
         # What was kept for readers in an earlier step is looked for no more.
-        copies = elsewhere.keys() - goal.keys() - only
+        copies = elsewhere.keys() - goal.keys() - kept
         return {**goal, **dict.fromkeys(copies)} if copies else goal
     copied = {name for name in before if _is_copied(layout, name, goal, observed, seal)}
     now = {

@@ -1,6 +1,7 @@
 """Kubernetes: documents in the Secrets of one namespace, each written against the resource version that was seen.
 
 target.py   KubernetesTarget: what lies there, and writes side by side
+grants.py   what lets workers read there
 forms.py    what a Secret holds: many documents by key, or one that Airflow's own backend finds by its label
 """
 
@@ -14,14 +15,15 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from syncd.clients.kubernetes.cluster import server
 from syncd.clients.kubernetes.credentials import Account, Credentials
 from syncd.clients.kubernetes.kubeconfig import Kubeconfig
 from syncd.clients.kubernetes.writing import Kubernetes
-from syncd.core.addresses import is_address
-from syncd.core.layouts.kubernetes import SECRETS, Bundled, Labelled
-from syncd.core.layouts.moving import MOST
+from syncd.core.addresses import is_address, normal
+from syncd.core.layouts.kubernetes import Bundled, Labelled
+from syncd.core.layouts.spread import MOST, SECRETS
 from syncd.targets.kubernetes.target import KubernetesTarget
-from syncd.targets.settings import TargetSettings
+from syncd.targets.settings import TargetSettings, at
 
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -82,7 +84,7 @@ class Settings(TargetSettings):
         return self
 
     def credentials(self, home: Path) -> tuple[Path, ...]:
-        return tuple(home / path for path in (self.kubeconfig, self.token_path) if path)
+        return tuple(at(home, path) for path in (self.kubeconfig, self.token_path) if path)
 
     @property
     def server(self) -> str:
@@ -91,11 +93,15 @@ class Settings(TargetSettings):
         return named or "the pod's own cluster"
 
 
+def laid_out(settings: Settings, prefix: str) -> Bundled | Labelled:
+    """How documents lie in it."""
+    return Labelled(prefix) if settings.layout == Labelled.name else Bundled(prefix, settings.secrets)
+
+
 def opened(name: str, settings: Settings, prefix: str, home: Path, environ: Mapping[str, str]) -> KubernetesTarget:
     """The target that these settings describe."""
-    layout = Labelled(prefix) if settings.layout == Labelled.name else Bundled(prefix, settings.secrets)
     client = Kubernetes(_credentials(settings, home, environ), timeout=settings.timeout, patience=settings.timeout)
-    return KubernetesTarget(name, layout, client, settings.namespace, settings.server)
+    return KubernetesTarget(name, laid_out(settings, prefix), client, settings.namespace, settings.server)
 
 
 def extent(settings: Settings, prefix: str, home: Path) -> str:
@@ -103,12 +109,19 @@ def extent(settings: Settings, prefix: str, home: Path) -> str:
 
     A label knows neither workspace nor deployment: in `airflow` a target has its namespace for itself.
     """
-    namespace = f"{settings.server}/{settings.namespace}"
+    namespace = f"{_cluster(settings, home)}/{settings.namespace}"
     return namespace if settings.layout == Labelled.name else f"{namespace}/{prefix}"
+
+
+def _cluster(settings: Settings, home: Path) -> str:
+    """The API server by its address, as far as that can be told without asking anybody."""
+    config = settings.kubeconfig and str(at(home, settings.kubeconfig))
+    url = server(config, settings.context) if config or settings.context else settings.url
+    return normal(url) if is_address(url) else ", ".join(filter(None, (config, settings.context))) or settings.server
 
 
 def _credentials(settings: Settings, home: Path, environ: Mapping[str, str]) -> Credentials:
     if settings.kubeconfig or settings.context:
-        return Kubeconfig(str(home / settings.kubeconfig) if settings.kubeconfig else "", settings.context)
-    ca, token_path = (str(home / path) if path else "" for path in (settings.ca, settings.token_path))
+        return Kubeconfig(str(at(home, settings.kubeconfig)) if settings.kubeconfig else "", settings.context)
+    ca, token_path = (str(at(home, path)) if path else "" for path in (settings.ca, settings.token_path))
     return Account(settings.url, ca, token_path, environ)

@@ -82,18 +82,19 @@ class Labels:
     def found(self, secret: Secret, subject: str, seal: Seal) -> Mapping[Place, Document]:
         kind = self._kind(secret.name)
         label, value = secret.labels.get(_LABELS.get(kind, ""), ""), secret.data.get(_VALUE)
-        place = Place(secret.name, secret.annotations.get(_ID, label))
+        shown = secret.annotations.get(_ID, label)
+        places = [Place(secret.name, id_) for id_ in (shown, label)]
+        place = next(filter(self.layout.item, places), Place(secret.name))
         item = self.layout.item(place)
-        if item is None:
-            return {}
+        if item is None:  # it says no id that its name is of
+            return {place: Document({})}
         content = {"value": value} if kind == "variable" else parsed(value)
         if value is None or not isinstance(content, Mapping):
             return {place: Document({})}
         found = found_fields(item, content, secrets(secret.annotations.get(_SECRETS), content, seal))
-        if label == item.id:
-            return {place: found}
-        # A difference: Airflow doesn't find it, or finds it as another.
-        return {place: Document({**found.content, "label": label}, found.secret)}
+        # A difference: Airflow doesn't find it, or finds it as another; or nobody would know it without its label.
+        astray = {name: said for name, said in (("label", label), ("id", shown)) if said != item.id}
+        return {place: Document({**found.content, **astray}, found.secret) if astray else found}
 
     def written(self, write: Write, before: Secret, mark: Mark, seal: Seal) -> Secret | None:
         for id_, document in write.put.items():

@@ -50,6 +50,10 @@ class KubernetesTarget:
             views |= {place: view(document, seal) for place, document in found.items()}
         return Observed(views, stamps, unread)
 
+    def refuses(self, name: str) -> SyncError | None:
+        # The list of a namespace that isn't there is an empty one.
+        return self.kubernetes.refuses(self.namespace, name)
+
     def write(self, writes: Sequence[Write], mark: Mark, seal: Seal) -> Mapping[str, Stamp | SyncError | None]:
         return write_each(writes, _Writing(self, mark, seal).write, self.subject)
 

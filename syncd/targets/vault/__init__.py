@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from syncd.core.addresses import MOUNT, is_address
+from syncd.core.addresses import MOUNT, is_address, normal
 from syncd.core.errors import FixError, Reason
 from syncd.core.layouts.airflow import AirflowPaths
 from syncd.core.layouts.layered import Layered
 from syncd.core.layouts.split import Split
-from syncd.targets.settings import TargetSettings
+from syncd.targets.settings import TargetSettings, at
 from syncd.targets.vault.target import VaultTarget
 
 if TYPE_CHECKING:  # hvac costs a command 0.2 s: it is imported where a Vault is asked
@@ -85,7 +85,7 @@ class Settings(TargetSettings):
 
     def credentials(self, home: Path) -> tuple[Path, ...]:
         paths = (self.token_path, self.secret_id_path, self.jwt_token_path, self.kubernetes_jwt_path)
-        return tuple(home / path for path in (*paths, *(self.cert or ())) if path)
+        return tuple(at(home, path) for path in (*paths, *(self.cert or ())) if path)
 
 
 def opened(name: str, settings: Settings, prefix: str, home: Path, environ: Mapping[str, str]) -> VaultTarget:
@@ -114,16 +114,16 @@ def _client(name: str, settings: Settings, home: Path, environ: Mapping[str, str
             Reason.INVALID_SETTINGS, f"targets.{name}", "needs hvac", "pip install 'airflow-shared-connections[vault]'"
         ) from None
     given = {key: value for key, value in settings.model_dump().items() if isinstance(value, str) and value}
-    paths = {key: str(home / value) for key, value in given.items() if key.endswith("_path")}
+    paths = {key: str(at(home, value)) for key, value in given.items() if key.endswith("_path")}
     secrets = {"token": environ.get("VAULT_TOKEN", ""), "secret_id": environ.get("VAULT_SECRET_ID", "")}
-    ca = str(home / settings.verify) if isinstance(settings.verify, str) else ""
+    ca = str(at(home, settings.verify)) if isinstance(settings.verify, str) else ""
     certificate, key = settings.cert or ("", "")
     server = Server(
         settings.url.rstrip("/"),
         settings.namespace,
         ca,
-        certificate and str(home / certificate),
-        key and str(home / key),
+        certificate and str(at(home, certificate)),
+        key and str(at(home, key)),
         settings.verify is not False,
         settings.timeout,
         patience=settings.timeout,
@@ -134,4 +134,4 @@ def _client(name: str, settings: Settings, home: Path, environ: Mapping[str, str
 
 def extent(settings: Settings, prefix: str, home: Path) -> str:
     """Where all that it writes lies: two targets whose extents are the same, or one in the other, overlap."""
-    return f"{settings.url.rstrip('/')}/{settings.namespace.strip('/')}/{settings.mount_point}/{prefix}"
+    return f"{normal(settings.url)}/{settings.namespace.strip('/')}/{settings.mount_point}/{prefix}"

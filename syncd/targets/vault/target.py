@@ -73,6 +73,9 @@ class VaultTarget:
                     views[Place(name)] = view(document, seal)
         return Observed(views, stamps, unread)
 
+    def refuses(self, name: str) -> SyncError | None:
+        return None  # a look tells
+
     def write(self, writes: Sequence[Write], mark: Mark, seal: Seal) -> Mapping[str, Stamp | SyncError | None]:
         return write_each(writes, lambda write: self.objects(write.object).write(write, mark, seal), self._subject)
 
