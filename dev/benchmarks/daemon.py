@@ -91,8 +91,7 @@ def _measured(at: Path, dead: str) -> Mapping[str, Any]:
         [Path(sys.executable).with_name("syncd"), "run"], env=variables, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            assert process.stderr is not None
-            for line in process.stderr:
+            for line in process.stderr or ():
                 told = json.loads(line)
                 if told["message"] == "pass" and told["target"] == "files":
                     break
