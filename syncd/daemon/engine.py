@@ -35,6 +35,10 @@ _log = logging.getLogger(__name__)
 OVERDUE = 60
 """Seconds after its deadline that a pass is given up: it hangs where nothing can be called off."""
 
+_THREADS = "it is tried again; raise what the machine lets syncd have: tasks, or memory"
+
+_Ended = Look | FolderEnded
+
 
 @dataclass
 class _Running:
@@ -68,7 +72,7 @@ class Daemon:
         self._running: dict[Key, _Running] = {}
         self._last: dict[Key, Look] = {}
         # Of a kind that a signal's handler may put something into, whatever it interrupted.
-        self._ended: SimpleQueue[Look | FolderEnded | None] = SimpleQueue()
+        self._ended: SimpleQueue[_Ended | None] = SimpleQueue()
         self._off = Event()
         self._unread: SyncError | None = None
         self._share = Share(self._take, clock.seconds)
@@ -197,7 +201,9 @@ class Daemon:
             clock=self._clock,
             opener=partial(self._opened, configured),
         )
-        self._start(work, f"pass over {key}")
+        began = self._clock.now()
+        revision = self._known.revision(key)
+        self._start(work, f"pass over {key}", lambda error: Look(key, kind, revision, began, 0, {}, (), error))
 
     def _opened(self, configured: Configured, name: str, workspace: str) -> Target:
         """Kept between passes, so that each doesn't log in anew. A target has one pass at a time."""
@@ -224,10 +230,14 @@ class Daemon:
             who=self._who,
             now=self._clock.now(),
         )
-        self._start(work, f"definitions of {path}")
+        self._start(work, f"definitions of {path}", lambda error: FolderEnded(None, error))
 
-    def _start(self, work: Callable[[], Look | FolderEnded], name: str) -> None:
-        Thread(target=lambda: self._ended.put(work()), name=name, daemon=True).start()
+    def _start(self, work: Callable[[], _Ended], name: str, failed: Callable[[SyncError], _Ended]) -> None:
+        """Where the machine has no thread left, it ended as `failed` says."""
+        try:
+            Thread(target=lambda: self._ended.put(work()), name=name, daemon=True).start()
+        except RuntimeError:
+            self._ended.put(failed(WaitError(Reason.UNAVAILABLE, name, "no thread can be started", _THREADS)))
 
     def _collect(self, seconds: float) -> None:
         """All that ended, after waiting so long for the first."""

@@ -70,7 +70,14 @@ class RowLease:
         self._begun: set[str] = set()
         self._ending = threading.Event()
         self._keeper = threading.Thread(target=self._keep_alive, name="lease", daemon=True)
-        self._keeper.start()
+
+    def keep(self) -> None:
+        """Keep it alive from now on. Raises WaitError where the machine has no thread left for that."""
+        try:
+            self._keeper.start()
+        except RuntimeError:
+            problem = "can't be kept alive: no thread can be started"
+            raise WaitError(Reason.UNAVAILABLE, "lease", problem, "sync again") from None
 
     def begin(self, target: str) -> None:
         self._hold()
@@ -92,7 +99,8 @@ class RowLease:
     def give_back(self) -> None:
         """Whoever waits may have it. Where the database is away, it runs out instead."""
         self._ending.set()
-        self._keeper.join(_JOIN)
+        if self._keeper.is_alive():
+            self._keeper.join(_JOIN)
         self._lost = self._lost or "was given back"
         with suppress(SyncError), brief(self._registry.engine) as connection:
             connection.execute(_GIVE_BACK, dict(self._mine))
@@ -130,6 +138,7 @@ def lease(registry: Registry, *, wait: float, length: float = LENGTH) -> Iterato
     """Take it, waiting at most `wait` seconds. Raises WaitError where it can't be had for longer, or at all."""
     taken = _taken(registry, wait, length)
     try:
+        taken.keep()
         yield taken
     finally:
         taken.give_back()

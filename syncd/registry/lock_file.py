@@ -6,6 +6,7 @@ that wrote last (it was restored, copied or moved), or a pass was cut short.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -21,6 +22,8 @@ from sqlalchemy import Connection
 from syncd.core.errors import FixError, Reason, WaitError
 
 _POLL = 0.05
+_FULL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""Of the machine, which may have room again."""
 
 
 class FileLease:
@@ -105,12 +108,11 @@ def _taken(path: Path, wait: float) -> int:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise FixError(
-                Reason.ACCESS_DENIED,
-                str(path),
-                f"can't be opened: {os.strerror(error.errno or 0)}",
-                "let the user that runs syncd write there",
-            ) from None
+            problem = f"can't be opened: {os.strerror(error.errno or 0)}"
+            if error.errno in _FULL:
+                raise WaitError(Reason.UNAVAILABLE, str(path), problem, "make room, then sync again") from None
+            remedy = "let the user that runs syncd write there"
+            raise FixError(Reason.ACCESS_DENIED, str(path), problem, remedy) from None
         if _locked(handle, path):
             return handle
         os.close(handle)

@@ -38,16 +38,16 @@ class Run:
         self.lines: list[str] = []
         self.port = 0
 
-    def until(self, message: str) -> Mapping[str, Any]:
-        """The next line that says so."""
+    def until(self, *messages: str) -> Mapping[str, Any]:
+        """The next line that says one of these."""
         assert self.process.stderr is not None
         for line in self.process.stderr:
             self.lines.append(line)
             told = json.loads(line)
-            if told["message"] == message:
+            if told["message"] in messages:
                 assert isinstance(told, dict)
                 return told
-        raise AssertionError(f"it ended without {message!r}")
+        raise AssertionError(f"it ended without {messages}")
 
     def started(self) -> Run:
         """Up, and through its first passes."""

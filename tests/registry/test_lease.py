@@ -358,3 +358,15 @@ def test_where_the_timeline_is_not_told_a_trace_does_without(
     database, _, begun = trace(registry, "analytics/files").split(":")
     monkeypatch.setattr(lease_row, "_TIMELINE", "SELECT not_here()")
     assert trace(registry, "analytics/files") == f"{database}:{begun}"
+
+
+def test_where_no_thread_can_keep_it_alive_it_is_given_back_at_once(served: Registry) -> None:
+    before = threading.stack_size(2**46)  # which no memory has room for
+    try:
+        with pytest.raises(WaitError) as raised, lease(served, wait=0):
+            pass
+    finally:
+        threading.stack_size(before)
+    assert raised.value.reason is Reason.UNAVAILABLE
+    with lease(served, wait=0):
+        pass
