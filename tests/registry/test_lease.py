@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -360,13 +361,13 @@ def test_where_the_timeline_is_not_told_a_trace_does_without(
     assert trace(registry, "analytics/files") == f"{database}:{begun}"
 
 
-def test_where_no_thread_can_keep_it_alive_it_is_given_back_at_once(served: Registry) -> None:
+def test_where_no_thread_can_keep_it_alive_it_is_given_back_at_once(registry: Registry) -> None:
     before = threading.stack_size(2**46)  # which no memory has room for
     try:
-        with pytest.raises(WaitError) as raised, lease(served, wait=0):
+        with pytest.raises(WaitError) as raised, lease(registry, wait=0):
             pass
     finally:
         threading.stack_size(before)
     assert raised.value.reason is Reason.UNAVAILABLE
-    with lease(served, wait=0):
+    with lease(registry, wait=0):
         pass
