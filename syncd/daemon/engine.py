@@ -42,18 +42,21 @@ _Ended = Look | FolderEnded
 
 @dataclass
 class _Running:
-    """A pass at work; its permit is asked before each batch of its writes."""
+    """A pass at work; its permit is asked before each batch of its writes. Settings are those that it began with."""
 
     permit: Permit
+    configured: Configured
     given_up: bool = False
 
 
 @dataclass
 class _Folder:
-    """Where the folder of definitions stands; `next` is by the monotonic clock."""
+    """Where the folder of definitions stands; `next` is by the monotonic clock. What is `stale` began by settings
+    that are gone: the next one begins when it has ended."""
 
     next: float = 0
     running: bool = False
+    stale: bool = False
     applied: folder.Applied | None = None
     failure: SyncError | None = None
 
@@ -74,6 +77,7 @@ class Daemon:
         # Of a kind that a signal's handler may put something into, whatever it interrupted.
         self._ended: SimpleQueue[_Ended | None] = SimpleQueue()
         self._off = Event()
+        self._folder = _Folder()
         self._unread: SyncError | None = None
         self._share = Share(self._take, clock.seconds)
         self.configure(configured, registry)
@@ -87,10 +91,10 @@ class Daemon:
         )
         self._cron: Cron | None = begun(settings.cron, self._clock.utc()) if settings.cron else None
         self._targets: dict[Key, Target] = {}
-        self._folder = _Folder()
+        self._folder = _Folder(running=self._folder.running, stale=self._folder.running)
         # A pass each, at once: what an interval of other settings said is of no use, and the settings may heal.
         now = self._clock.seconds()
-        self._turns = {key: turn._replace(next=min(turn.next, now), away=False) for key, turn in self._turns.items()}
+        self._turns = {key: _at_once(turn, now) for key, turn in self._turns.items()}
 
     @property
     def at_work(self) -> tuple[Key, ...]:
@@ -172,7 +176,9 @@ class Daemon:
                 self.begun = True
                 return
             self._begin_pass(key, kind, taken)
-        self.begun = self.begun or all(key in self._last for key in self._turns)
+        # Where there is nothing to do, it must be known that nothing is defined.
+        loaded = self._turns or self._configured.folder is None or self._folder.applied is not None
+        self.begun = self.begun or (bool(loaded) and all(key in self._last for key in self._turns))
 
     def _entered(self) -> Lease | None:
         """The lease for one pass more; None where it is others' turn."""
@@ -189,7 +195,7 @@ class Daemon:
     def _begin_pass(self, key: Key, kind: Kind, taken: Lease) -> None:
         configured, seconds = self._configured, self._clock.seconds
         permit = Permit(taken, seconds() + configured.settings.deadline, seconds, self._off)
-        self._running[key] = _Running(permit)
+        self._running[key] = _Running(permit, configured)
         work = partial(
             over,
             configured.installation,
@@ -258,10 +264,12 @@ class Daemon:
                 _log.error("a pass hangs", extra={"fields": key._asdict()})
 
     def _pass_ended(self, ended: Look) -> None:
-        if not self._running.pop(ended.key).given_up:
+        running, now = self._running.pop(ended.key), self._clock.seconds()
+        if not running.given_up:
             self._share.leave()
-        turn = self._turns.get(ended.key, Turn())
-        self._turns[ended.key] = after(turn, ended.ended, self._clock.seconds(), self._rhythm, random.random)
+        turn = after(self._turns.get(ended.key, Turn()), ended.ended, now, self._rhythm, random.random)
+        # By settings that are gone meanwhile it says nothing of when the next one is.
+        self._turns[ended.key] = turn if running.configured is self._configured else _at_once(turn, now)
         if ended.failure is not None and ended.failure.reason is Reason.BUSY:
             return
         if ended.actions.get("deleted"):
@@ -273,6 +281,9 @@ class Daemon:
 
     def _folder_ended(self, ended: FolderEnded) -> None:
         before, state = self._folder.failure, self._folder
+        if state.stale:
+            state.running = state.stale = False
+            return
         wait = self._rhythm.interval if not self._rhythm.by_cron or ended.failure else float("inf")
         state.running, state.next = False, self._clock.seconds() + wait
         state.applied, state.failure = ended.applied, ended.failure
@@ -288,3 +299,7 @@ class Daemon:
         elif unread is None and self._unread is not None:
             _log.info("the registry can be used again")
         self._unread = unread
+
+
+def _at_once(turn: Turn, now: float) -> Turn:
+    return turn._replace(next=min(turn.next, now), away=False)

@@ -13,6 +13,8 @@ import pytest
 from syncd.core import changes
 from syncd.core.errors import Reason
 from syncd.core.model import Deployment
+from syncd.daemon.process import _Process
+from syncd.daemon.settings import load
 from syncd.registry import keys as rotation
 from syncd.registry.lease import lease
 from syncd.targets.directory import DirectoryTarget
@@ -35,6 +37,11 @@ def rotated(world: World) -> None:
     world.close()
     with world.registry() as registry:
         rotation.rotate(registry)
+
+
+def written_by(live: Ticking) -> float:
+    """Documents, by one daemon."""
+    return sum(value for name, value in live.metrics().items() if name.startswith("syncd_writes_total"))
 
 
 def told(caplog: pytest.LogCaptureFixture, message: str) -> list[dict[str, object]]:
@@ -300,3 +307,93 @@ def test_whatever_ends_a_pass_ends_nothing_else(
     assert SENTINEL not in caplog.text
     live.later(5)
     assert live.passes() == 3
+
+
+# Health
+
+
+def health(live: Ticking) -> _Process:
+    return _Process(live.world.environ, load(live.world.environ), live.daemon)
+
+
+def test_a_pass_that_hangs_ends_liveness_until_it_ends(live: Ticking, stuck: Callable[[], None]) -> None:
+    live.seconds += 361
+    live.daemon.tick()
+    assert health(live)._livez()[:2] == (False, b"analytics/files: the pass hangs\n")
+    stuck()
+    live.tick()
+    assert health(live)._livez().well
+
+
+def test_without_a_tick_for_two_minutes_it_is_not_alive(live: Ticking) -> None:
+    live.seconds += 121
+    assert not health(live)._livez().well
+    live.tick()
+    assert health(live)._livez().well
+
+
+def test_a_target_that_fails_leaves_it_alive_and_ready(world: World) -> None:
+    world.save(BOTH)
+    (world.home / "elsewhere").write_text("in the way")
+    live = Ticking(world).settle()
+    for _ in range(10):
+        live.later(300)
+    assert any("syncd_target_failing{" in name and 'target="other"' in name for name in live.metrics())
+    assert health(live)._livez().well
+    assert health(live)._readyz().well
+
+
+# Others
+
+
+def test_whoever_reverts_each_write_makes_it_write_once_per_verification_and_no_more(live: Ticking) -> None:
+    path = live.world.path(document("etl", WAREHOUSE))
+    theirs = path.read_bytes().replace(b"dev-host", b"theirs--")
+    before = written_by(live)
+    for _ in range(60):
+        path.write_bytes(theirs)
+        live.later(60)
+    assert written_by(live) - before == 4  # an hour
+    assert b"theirs--" not in path.read_bytes()
+
+
+def test_whoever_reverts_each_write_of_what_people_change_costs_one_write_each_interval(live: Ticking) -> None:
+    path = live.world.path(document("etl", WAREHOUSE))
+    theirs = path.read_bytes()
+    before = written_by(live)
+    for number in range(30):
+        path.write_bytes(theirs)
+        host(live, f"host-{number}")
+        live.later(60)
+    assert written_by(live) - before <= 30
+    live.later(60).later(900)
+    assert b"host-29" in path.read_bytes()
+
+
+def test_two_daemons_over_one_installation_write_each_change_once(live: Ticking) -> None:
+    other = Ticking(live.world).settle()
+    before = written_by(live) + written_by(other)
+    for number in range(10):
+        host(live, f"host-{number}")
+        live.daemon.tick()
+        other.tick()
+        live.settled().tick()
+        other.tick()
+    assert written_by(live) + written_by(other) - before == 10
+    assert "host-9" in live.world.path(document("etl", WAREHOUSE)).read_text()
+
+
+# Settings that change
+
+
+def test_a_pass_ends_by_the_settings_that_it_began_with_and_the_next_is_made_at_once(
+    live: Ticking, stuck: Callable[[], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = live.world.home / "syncd.toml"
+    settings.write_text(settings.read_text().replace('path = "out"', 'path = "moved"', 1))
+    live.reload()
+    stuck()
+    live.settled()
+    assert is_written(live)
+    live.settle()
+    assert [one["reason"] for one in told(caplog, "can't be synced")] == ["TargetMoved"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import threading
 from typing import Any
 
 import pytest
@@ -137,3 +138,56 @@ def test_a_workspace_that_is_not_there_yet_is_made(live: Ticking, folder: pathli
     live.tick().settle()
     with live.world.registry() as registry:
         assert workspaces.revisions(registry)["finance"] == 1
+
+
+def test_before_its_first_definitions_are_at_the_targets_it_is_not_ready(
+    template: pathlib.Path, tmp_path: pathlib.Path, folder: pathlib.Path
+) -> None:
+    live = Ticking(World.make(template, tmp_path / "home"))  # whose registry is empty
+    live.configure("definitions", path=str(folder))
+    (folder / "one.yaml").write_text("workspace: [")
+    live.reload()
+    live.tick().settle()
+    assert not live.daemon.begun
+    (folder / "one.yaml").write_text(
+        "workspace: analytics\nenvironments: [dev]\ndeployments: {etl: {environment: dev, targets: [files]}}\n"
+    )
+    live.later(60)
+    assert not live.daemon.begun
+    assert live.settle().daemon.begun
+    assert f"{NAME}/deployments/etl/nameplate" in live.world.files()
+
+
+def test_definitions_that_break_leave_a_daemon_that_starts_then_ready(applying: Ticking, folder: pathlib.Path) -> None:
+    (folder / "one.yaml").write_text("workspace: [")
+    other = Ticking(applying.world)
+    other.configure("definitions", path=str(folder))
+    other.reload()
+    assert other.tick().settle().daemon.begun
+
+
+def test_settings_read_again_while_it_is_applied_apply_it_once_more_and_one_at_a_time(
+    applying: Ticking, folder: pathlib.Path
+) -> None:
+    (folder / "one.yaml").write_text(ONE.replace("from-git", "read-again"))
+    applying.seconds += 60
+    with applying.world.registry() as registry, registry.engine.connect() as other:
+        other.exec_driver_sql("BEGIN IMMEDIATE")
+        applying.daemon.tick()
+        for _ in range(10):
+            applying.reload()
+            applying.daemon.tick()
+        assert len([one for one in threading.enumerate() if one.name.startswith("definitions")]) == 1
+        other.rollback()
+    applying.settled().settle().settle()
+    assert b"read-again" in applying.world.files()[DOCUMENT]
+
+
+def test_a_storm_of_changes_to_the_folder_ends_with_what_it_says_last(applying: Ticking, folder: pathlib.Path) -> None:
+    for number in range(50):
+        (folder / "one.yaml").write_text(ONE.replace("from-git", f"storm-{number}"))
+        applying.seconds += 60
+        applying.daemon.tick()
+    applying.settled()
+    applying.later(60).settle()
+    assert b"storm-49" in applying.world.files()[DOCUMENT]
