@@ -78,14 +78,19 @@ class Daemon:
         self._ended: SimpleQueue[_Ended | None] = SimpleQueue()
         self._off = Event()
         self._folder = _Folder()
+        self._former: list[Registry] = []
         self._unread: SyncError | None = None
         self._share = Share(self._take, clock.seconds)
-        self.configure(configured, registry)
+        self._set(configured, registry)
 
     def configure(self, configured: Configured, registry: Registry) -> None:
         """From now on by these settings and with this registry; passes that run end as they began."""
+        self._former.append(self._known.registry)
+        self._set(configured, registry)
+
+    def _set(self, configured: Configured, registry: Registry) -> None:
         self._configured, settings = configured, configured.settings
-        self._known = Known(configured.installation, registry)
+        self._known = Known(configured.installation, registry, self._former.append)
         self._rhythm = Rhythm(
             settings.interval, settings.verify, settings.backoff, settings.jitter, by_cron=bool(settings.cron)
         )
@@ -119,6 +124,8 @@ class Daemon:
     def tick(self) -> None:
         """Never raises SyncError: a registry that can't be had is told, and asked again at the next tick."""
         self._collect(0)
+        if not self.busy:
+            self._close_former()
         unread: SyncError | None = None
         try:
             self._look()
@@ -128,6 +135,11 @@ class Daemon:
         self._tell_registry(unread)
         self._ticked = self._clock.seconds()
         self.metrics.ticked(self._clock.utc(), unread, self.at_work, self.hanging)
+
+    def _close_former(self) -> None:
+        """Registries that were opened anew: else they are closed when Python finds them."""
+        while self._former:
+            self._former.pop().engine.dispose()
 
     def drain(self, grace: float) -> bool:
         """Begin nothing more, and wait for the passes that run; False where some still run after `grace` seconds."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from syncd import passes
 from syncd.core.errors import FixError, Reason
 from syncd.core.model import Workspace
@@ -12,10 +14,12 @@ from syncd.registry.database import Registry
 
 
 class Known:
-    """What was there at the last look. `targets` are those of all workspaces."""
+    """What was there at the last look. `targets` are those of all workspaces; `left` is told of a registry that was
+    replaced by another."""
 
-    def __init__(self, installation: Installation, registry: Registry) -> None:
+    def __init__(self, installation: Installation, registry: Registry, left: Callable[[Registry], None]) -> None:
         self.registry = registry
+        self._left = left
         self.targets: frozenset[Key] = frozenset()
         self._installation = installation
         self._identity = presence.identity(registry)
@@ -61,6 +65,8 @@ class Known:
                 raise
             replaced = True  # the key file may have the new key by now
         if replaced:
-            self.registry = self._installation.registry()
+            opened = self._installation.registry()
+            self._left(self.registry)
+            self.registry = opened
             self._identity = presence.identity(self.registry)
             self._workspaces, self._targets = {}, {}

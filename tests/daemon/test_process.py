@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -137,6 +138,49 @@ def test_settings_that_are_wrong_change_nothing_and_are_told(run: Run) -> None:
     for _ in range(20):
         run.process.send_signal(signal.SIGHUP)
     run.until("settings were read again")
+
+
+def test_a_storm_of_hangups_loses_no_change_and_leaves_nothing_behind(run: Run) -> None:
+    def descriptors() -> int:
+        return len(list(Path(f"/proc/{run.process.pid}/fd").iterdir()))
+
+    def hung_up() -> None:
+        run.process.send_signal(signal.SIGHUP)
+        run.until("settings were read again")
+
+    hung_up()
+    before = descriptors()
+    for number in range(60):
+        run.world.change(lambda here, number=number: changes.link(here, WAREHOUSE, "etl", {("host",): f"h-{number}"}))  # type: ignore[misc]
+        for _ in range(5):
+            run.process.send_signal(signal.SIGHUP)
+        hung_up()
+    path = run.world.path(document("etl", WAREHOUSE))
+    while "h-59" not in path.read_text():
+        run.until("pass")
+    assert descriptors() <= before + 8  # those of two registries, and of a pass
+    assert run.get("/livez")[0] == run.get("/readyz")[0] == 200
+    assert run.ends() == 0
+
+
+def test_two_over_one_installation_write_each_change_once(run: Run) -> None:
+    path = run.world.path(document("etl", WAREHOUSE))
+    other = Run(run.world)
+    try:
+        other.until("syncd runs")
+        for number in range(5):
+            host = f"h-{number}"
+            run.world.change(lambda here, host=host: changes.link(here, WAREHOUSE, "etl", {("host",): host}))  # type: ignore[misc]
+            while host not in path.read_text():
+                time.sleep(0.01)
+        for one in (run, other):
+            assert one.ends() == 0
+    finally:
+        other.process.kill()
+        other.process.communicate()
+    told = [json.loads(line) for line in run.lines + other.lines]
+    writes = [one for one in told if one["message"] == "write" and one["revision"] > 1]
+    assert [one["outcome"] for one in writes] == ["written"] * 5
 
 
 @pytest.fixture

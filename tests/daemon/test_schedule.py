@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -165,3 +166,19 @@ def test_a_clock_that_is_set_back_fires_nothing_twice_and_goes_on() -> None:
     cron, fired = looked(cron, MIDNIGHT)
     assert not fired
     assert looked(cron, MIDNIGHT + timedelta(hours=1))[1]
+
+
+@pytest.mark.parametrize(("what", "within"), [(Kind.CHANGED, 1), (Kind.VERIFY, 10)])
+def test_of_twenty_that_start_together_a_fifth_at_most_has_its_turn_at_once(what: Kind, within: float) -> None:
+    """After an hour; `within` is how long such a pass takes at most, in seconds."""
+    random, rhythm = Random(17).random, RHYTHM._replace(jitter=0.1)  # noqa: S311  the same at each run
+    begun: list[float] = []
+    for _ in range(20):
+        one, now = after(Turn(), VERIFIED, 0, rhythm, random), 0.0
+        while now < 3600:
+            now = min(one.next, one.verify)
+            kind = due(one, 1, now)
+            assert kind is not None
+            one = after(one, ended(kind=kind), now, rhythm, random)
+        begun.append(one.next if what is Kind.CHANGED else one.verify)
+    assert max(sum(start <= other < start + within for other in begun) for start in begun) <= 4
