@@ -282,6 +282,36 @@ def test_a_pass_that_hangs_is_told_and_keeps_nobody_from_the_lease(live: Ticking
     assert not is_written(live)
 
 
+def test_a_pass_longer_than_its_interval_is_alone_and_the_next_is_an_interval_after_it(
+    live: Ticking, stuck: Callable[[], None]
+) -> None:
+    for _ in range(4):
+        live.seconds += 60
+        live.daemon.tick()
+        assert live.daemon.at_work == (FILES,)
+    stuck()
+    live.settled()
+    assert is_written(live)
+    live.later(59)
+    assert live.passes() == 2
+    live.later(1)
+    assert live.passes() == 3
+
+
+def test_a_registry_that_somebody_locks_for_long_holds_up_passes_and_no_tick(
+    live: Ticking, stuck: Callable[[], None]
+) -> None:
+    for _ in range(10):
+        live.utc += timedelta(seconds=1)
+        live.daemon.tick()
+        assert live.metrics()["syncd_last_tick_timestamp_seconds"] == live.utc.timestamp()
+        assert live.metrics()["syncd_registry_up"] == 1
+    assert not is_written(live)
+    stuck()
+    live.settled()
+    assert is_written(live)
+
+
 def test_when_it_drains_what_is_not_written_yet_is_left_to_the_next(live: Ticking, stuck: Callable[[], None]) -> None:
     assert not live.daemon.drain(0)
     assert live.daemon.at_work == (FILES,)

@@ -94,6 +94,18 @@ def test_a_folder_that_is_gone_or_empty_removes_nothing(applying: Ticking, folde
         gone()
 
 
+def test_with_prune_a_folder_that_is_gone_or_empty_removes_nothing(applying: Ticking, folder: pathlib.Path) -> None:
+    applying.configure("definitions", path=str(folder), prune=True)
+    applying.reload()
+    (folder / "one.yaml").unlink()
+    before, lies = applying.world.load(), applying.world.stats()
+    for gone in (folder.rmdir, lambda: None):
+        applying.later(60).settle()
+        assert applying.world.load() == before
+        assert applying.world.stats() == lies
+        gone()
+
+
 def test_once_it_is_mended_it_is_applied_and_nothing_is_wrong_any_more(applying: Ticking, folder: pathlib.Path) -> None:
     (folder / "one.yaml").write_text("workspace: [")
     applying.later(60)
