@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from syncd.core import changes, previews
 from syncd.core.documents import Mark
 from syncd.core.errors import FixError, Reason, SyncError, origin
 from syncd.core.model import Workspace
@@ -80,6 +81,7 @@ def sync(
     `accept` is the digest of held deletes that a person has seen and wants.
     """
     with lease(registry, wait=wait) as taken:
+        expire(registry, workspaces.load(registry, workspace), now)
         shared = _shared(installation, registry, workspace, verify)
         return tuple(
             _passed(shared, name, taken, now, accept, progress) for name in names or targets(registry, shared.workspace)
@@ -106,6 +108,23 @@ def targets(registry: Registry, workspace: Workspace) -> tuple[str, ...]:
     """Those that a deployment names, and those that still hold what a deployment had there."""
     named = {name for deployment in workspace.deployments.values() for name in deployment.targets}
     return tuple(sorted(named.union(record.targets(registry, workspace.name))))
+
+
+def expire(registry: Registry, workspace: Workspace, now: str) -> tuple[str, ...]:
+    """Delete the previews whose time is over, in a revision of its own: their documents go with the next pass.
+
+    Their names. Raises WaitError where somebody changes the workspace meanwhile, and the next pass does it.
+    """
+    names = previews.expired(workspace, now)
+    if names:
+
+        def without(here: Workspace) -> Workspace:
+            for name in previews.expired(here, now):
+                here = changes.delete_deployment(here, name)
+            return here
+
+        workspaces.change(registry, workspace.name, without, who="syncd", now=now, why=f"expired: {', '.join(names)}")
+    return names
 
 
 def opened(installation: Installation, registry: Registry, workspace: str, name: str) -> Target:
@@ -182,6 +201,7 @@ def _prepared(shared: _Shared, target: Target, kept: Record, accept: str) -> Pre
         seal=shared.registry.seal,
         scope=scope(shared.registry, shared.workspace, target.name, shared.read, verify=shared.verify),
         accept=accept,
+        reveal=shared.installation.reveal,
     )
 
 

@@ -23,6 +23,7 @@ from syncd.cli import (
     overrides,
     passes,
     policies,
+    previews,
     show,
     status,
     targets,
@@ -110,6 +111,8 @@ app.add_typer(overrides.app, name="override")
 app.add_typer(workspaces.workspace, name="workspace")
 app.add_typer(workspaces.environment, name="environment")
 app.add_typer(workspaces.deployment, name="deployment")
+app.add_typer(previews.app, name="preview")
+app.add_typer(previews.app, name="preview")
 app.add_typer(targets.app, name="target")
 app.add_typer(keys.app, name="key")
 app.add_typer(dev.app, name="dev")

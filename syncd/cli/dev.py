@@ -63,7 +63,7 @@ LocalOption = Annotated[
 
 @app.command(epilog=RUN)
 def run(
-    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND...", help="What to run.")],
+    command: Annotated[list[str], typer.Argument(metavar="-- COMMAND", help="What to run, and its arguments.")],
     deployment: DeploymentOption,
     as_: Annotated[As, typer.Option("--as", help="Through our backend, or as AIRFLOW_CONN_* and AIRFLOW_VAR_*.")] = (
         As.BACKEND

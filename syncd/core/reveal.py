@@ -41,6 +41,9 @@ class Reveal:
     forbid: tuple[Rule, ...] = ()
 
 
+RULE_ALONE = Reveal()
+
+
 class Gap(NamedTuple):
     """A secret that is withheld, and why."""
 
@@ -83,8 +86,17 @@ def without(resolution: Resolution, gaps: Mapping[Item, Iterable[Gap]]) -> Resol
     """The same without what is withheld, so that it isn't even read."""
     resolved = dict(resolution.resolved)
     for item in gaps.keys() & resolved.keys():
-        resolved[item] = _cut(resolved[item], frozenset(gap.path for gap in gaps[item]))
+        resolved[item] = _cut(resolved[item], tuple(gaps[item]))
     return replace(resolution, resolved=resolved)
+
+
+def for_previews(workspace: Workspace, resolution: Resolution, reveal: Reveal) -> Resolution:
+    """The same, where previews get no more than a laptop would."""
+    touched = {item.deployment for item in resolution.resolved}
+    for name, deployment in workspace.deployments.items():
+        if deployment.preview_of and name in touched:
+            resolution = without(resolution, gaps(workspace, name, reveal))
+    return resolution
 
 
 def _gap(item: Item, path: Path, home: str, reveal: Reveal, *, lowest: bool) -> Gap | None:
@@ -129,9 +141,12 @@ def _identity(value: Any) -> str:
     return f"reference {value}" if isinstance(value, Reference) else f"value {value!r}"
 
 
-def _cut(one: Resolved, paths: frozenset[Path]) -> Resolved:
+def _cut(one: Resolved, gaps: tuple[Gap, ...]) -> Resolved:
+    paths = frozenset(gap.path for gap in gaps)
     kept = (Layer(layer.name, _fields(layer.fields, (), paths)) for layer in one.layers)
-    return replace(one, layers=tuple(layer for layer in kept if layer.fields))
+    withheld = tuple((gap.path, gap.why, gap.remedy) for gap in gaps)
+    # Not from a part that others share, which has all of it.
+    return replace(one, layers=tuple(layer for layer in kept if layer.fields), shared_in="", withheld=withheld)
 
 
 def _fields(fields: Mapping[str, Any], at: Path, cut: frozenset[Path]) -> dict[str, Any]:

@@ -139,7 +139,7 @@ class Daemon:
 
     def _look(self) -> None:
         """Which targets there are, and whether a crontab fired."""
-        self._known.look()
+        self._known.look(self._clock.now())
         for key in self._turns.keys() - self._known.targets - self._running.keys():
             self.metrics.gone(key)
             del self._turns[key]

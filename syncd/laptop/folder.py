@@ -52,16 +52,8 @@ def write(folder: Path, copy: Copy, mark: Mark, seal: Seal) -> tuple[SyncError, 
 
 def _goal(layout: Layered, copy: Copy, observed: Observed, seal: Seal) -> Documents:
     """A document each, with what is withheld from it told to whoever asks; one that isn't to be had says so, too."""
-    blocked = {item: _nothing(error) for item, error in copy.resolution.blocked.items()}
-    kept = replace(copy.resolution, blocked={})
-    goal = dict(layout.documents(kept, observed, seal))
-    for item, gaps in copy.gaps.items():
-        place = layout.home(item)
-        document = goal.get(place)
-        if document is not None:
-            told = [[list(gap.path), gap.why, gap.remedy] for gap in gaps]
-            goal[place] = replace(document, content={**document.content, "withheld": told})
-    return {**goal, **{layout.home(item): document for item, document in blocked.items()}}
+    blocked = {layout.home(item): _nothing(error) for item, error in copy.resolution.blocked.items()}
+    return {**layout.documents(replace(copy.resolution, blocked={}), observed, seal), **blocked}
 
 
 def _nothing(error: SyncError) -> Document:
