@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +14,8 @@ from syncd.cli.session import Session, now, start, who
 from syncd.cli.usage import WrongUsage
 from syncd.core.edits import edits
 from syncd.core.errors import FixError, Problems, Reason, SyncError
-from syncd.core.explain import news
-from syncd.core.model import NAME, Workspace
+from syncd.core.merge import leaves
+from syncd.core.model import NAME, Definition, Workspace, dotted
 
 if TYPE_CHECKING:
     from syncd.cli.moving import Given
@@ -127,8 +127,8 @@ def _plan(
         parts[""].definitions if "" in parts else {},
         {name: part.definitions for name, part in parts.items() if name},
     )
-    problems: list[SyncError] = [problem.error for part in parts.values() for problem in part.problems]
-    notes = [str(note.error) for part in parts.values() for note in part.notes]
+    problems: list[SyncError] = [one.error for one in sorted(one for part in parts.values() for one in part.problems)]
+    notes = [str(one.error) for one in sorted(one for part in parts.values() for one in part.notes)]
     return plan, problems, notes
 
 
@@ -145,44 +145,57 @@ def _carry_out(
 
     problems, notes = told
     before, after = plan.before, plan.replaced if replace else plan.added
-    found = edits(before, after)
     left = () if replace else plan.different
-    warned = (*notes, *news(before, after))
+    # No warning of an override that inherits a secret: that is how these deployments have it today.
     if output is Output.TABLE or not yes:
-        aside = output is Output.JSON
-        show.proposed(found, warned, aside=aside)
-        say = show.tell if aside else show.say
-        if left:
-            say(("different, left as it is; --replace takes it:", "bold"))
-            show.edited(left, aside=aside)
-        if problems:
-            show.tell(("not importable:", "bold"))
-            show.errors(problems)
-        counts = f"{len(found)} changes, {len(plan.same)} the same, {_subjects(left)} different"
-        say(f"{counts}, {len(problems)} not importable")
-    if found:
-        ask.confirm(f"Import {len(found)} changes into workspace {before.name}?", yes=yes)
+        _show(plan, problems, notes, replace=replace, aside=output is Output.JSON)
+    changed = after != before
+    if changed:
+        ask.confirm(f"Import this into workspace {before.name}?", yes=yes)
         # Against what was shown: what another made meanwhile is a conflict, and isn't lost.
         after = workspaces.save(session.registry, before, after, who=who(), now=now(), why="import")
     if output is Output.JSON:
         show.as_json(
             {
                 "revision": after.revision,
-                "edits": [one._asdict() for one in found],
-                "warnings": list(warned),
+                "edits": [one._asdict() for one in edits(before, after)],
+                "warnings": notes,
                 "same": list(plan.same),
                 "different": [one._asdict() for one in left],
                 "problems": [show.error_document(one) for one in problems],
             }
         )
-    elif found:
+    elif changed:
         show.say(show.DONE, f"revision {after.revision}")
     if problems:
         raise typer.Exit(1)
 
 
-def _subjects(found: Iterable[object]) -> int:
-    return len({getattr(one, "subject", "") for one in found})
+def _show(plan: Planned, problems: list[SyncError], notes: list[str], *, replace: bool, aside: bool) -> None:
+    say = show.tell if aside else show.say
+    new = [line for key, one in plan.added.definitions.items() for line in _new(plan.before.definitions.get(key), one)]
+    for line in sorted(new):
+        say(("+ ", show.STYLES["+"]), line)
+    if plan.different:
+        say((f"different{'' if replace else ', left as it is: --replace takes it'}", "bold"))
+        show.edited(plan.different, aside=aside)
+    show.warnings(notes)
+    if problems:
+        show.tell(("not importable", "bold"))
+        show.errors(problems)
+    different = len({one.subject for one in plan.different})
+    say(f"{len(new)} new, {len(plan.same)} the same, {different} different, {len(problems)} not importable")
+
+
+def _new(old: Definition | None, one: Definition) -> Iterator[str]:
+    """A line for a definition that is new, or for each of its links that is: with what is overridden there."""
+    if old is one:
+        return
+    links = {name: patch for name, patch in one.links.items() if old is None or name not in old.links}
+    shown = {name: ", ".join(sorted({dotted(path) for path, _ in leaves(patch)})) for name, patch in links.items()}
+    to = "; ".join(f"{name} ({fields})" if fields else name for name, fields in sorted(shown.items()))
+    more = "all" if one.link_all else ""
+    yield f"{one.key}" + (f", linked to {'; '.join(filter(None, (more, to)))}" if more or to else "")
 
 
 def _mapped(names: Iterable[str]) -> dict[str, str]:

@@ -18,12 +18,14 @@ from syncd.imports.found import Finding, Found
 _KINDS = {"AIRFLOW_CONN_": "connection", "AIRFLOW_VAR_": "variable"}
 _TEAM = re.compile(r"_.+___.+")
 _LINE = re.compile(
-    r"""[^\S\n]*(?:export[^\S\n]+)?(?P<name>[^\s=\#"'][^=\n]*?)[^\S\n]*=[^\S\n]*
+    r"""[^\S\n]*(?:export[^\S\n]+)?(?P<name>[\w!()\-.:/\\][\w!()\-.:/\\\#]*)[^\S\n]*=[^\S\n]*
         (?: '(?P<single>[^']*)'[^\S\n]*(?:\#[^\n]*)?(?=\n|\Z)
           | "(?P<double>(?:[^"\\]|\\.)*)"[^\S\n]*(?:\#[^\n]*)?(?=\n|\Z)
           | (?P<plain>[^\n]*) )""",
     re.VERBOSE | re.DOTALL,
 )
+"""A name has no other character than a conn_id may have: one that a text of another form holds is never told."""
+
 _BLANK = re.compile(r"[^\S\n]*(?:#[^\n]*)?(?=\n|\Z)")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 

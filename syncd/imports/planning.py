@@ -130,7 +130,7 @@ class _Planning:
 
 def _differences(subject: str, old: Definition, gets: Fields | None, one: Definition) -> Iterator[Edit]:
     if gets is None:
-        yield Edit(subject, "", "excluded", "linked")
+        yield Edit(subject, "link", "excluded", "linked")
         return
     secret = _secret(old, one)
     before, after = (_with(Definition(old.key, _told(fields), secret)) for fields in (gets, one.fields))

@@ -66,4 +66,5 @@ def _entries(airflow: Object, name: str) -> list[tuple[Location, dict[str, Any]]
         return []
     found = ((item.location, value(item)) for item in node.items if isinstance(item, Object))
     filled = ((at, {key: child for key, child in raw.items() if child is not None}) for at, raw in found)
-    return [(at, raw) for at, raw in filled if raw]
+    # An entry of the file that the Astro CLI makes has an example in its extra, and nothing else.
+    return [(at, raw) for at, raw in filled if raw.keys() - {"conn_extra"}]
