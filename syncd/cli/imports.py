@@ -62,7 +62,7 @@ class Format(str, Enum):
 
 def import_(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[D=]FILE...", help="What deployment D has today; - is stdin.")
+        list[str] | None, typer.Argument(metavar="[D=]FILE", help="What deployment D has today; - is stdin.")
     ] = None,
     form: Annotated[Format | None, typer.Option("--format", "-f", help="Of all files.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Also take what is different here.")] = False,
@@ -83,7 +83,7 @@ def import_(
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Move in: take connections and variables from where they are today.
+    """Move in: take what an Airflow has today, from its export.
 
     With D= a file is what that deployment has. Of several, what is equal everywhere is shared, and linked to just
     these; what differs is overridden on each link, whatever their environments. Without D= all is shared, and linked

@@ -14,11 +14,13 @@ import pytest
 import yaml
 
 from servers import vault
+from syncd.cli.imports import Format
 from syncd.imports.forms import FORMS
 from tests.cli.runner import SETTINGS, Syncd, Terminal
 from tests.cli.sentinels import Sentinels
 
 _numbers = count(1)
+DOCUMENTED = (Path(__file__).parents[2] / "dev" / "json-output.md").read_text("utf-8")
 
 
 def connection(**fields: Any) -> dict[str, Any]:
@@ -205,6 +207,7 @@ def test_json_output(exported: Syncd, folder: Path) -> None:
     assert result.code == 1
     assert result.err == ""
     assert result.json.keys() == {"revision", "edits", "warnings", "same", "different", "problems"}
+    assert all(f'"{key}"' in DOCUMENTED for key in result.json)
     assert result.json["revision"] == 2
     assert {one["subject"] for one in result.json["edits"]} == {"connection db", "connection lake"}
     assert {one["subject"] for one in result.json["different"]} == {"connection warehouse in etl-dev"}
@@ -259,6 +262,10 @@ def test_environment_objects_of_astro(syncd: Syncd, folder: Path) -> None:
     assert "2 the same" in syncd.ok("import", "astro.json", *names).out
 
 
+def test_every_form_can_be_named() -> None:
+    assert [one.value for one in Format] == list(FORMS)
+
+
 WRONG = {
     "no file": (),
     "two of stdin": ("-", "etl-dev=-"),
@@ -266,6 +273,7 @@ WRONG = {
     "a Vault without a path": ("--vault", "vault"),
     "a Vault and a file": ("c.json", "--vault", "vault", "--path", "x"),
     "a map of nothing": ("c.json", "--map", "x"),
+    "a form that is none": ("c.json", "--format", "toml"),
 }
 
 
