@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,10 @@ from tests.airflow.processes import copied, environment, run
 from tests.airflow.releases import TASK_SDK
 
 pytestmark = pytest.mark.airflow
+
+with warnings.catch_warnings():  # SQLAlchemy warns of Airflow 3.1's and 3.2's tables, once, whoever is first
+    warnings.simplefilter("ignore")
+    Connection()
 
 FIELDS = ("conn_type", "description", "host", "login", "password", "schema", "port")
 
