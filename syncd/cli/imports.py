@@ -99,11 +99,11 @@ def import_(
     before = session.load()
     _refuse_unknown({one.deployment for one in sources} | set(mapped.values()), before)
     if vault is None:
-        asked = sources or [moving.Given("", "-")]
+        asked = sources or [moving.Given("", "")]
         found = moving.read(asked, form.value if form else None)
     else:
         place = moving.Vault(vault, mount, path, variables_path)
-        one = sources[0] if sources else moving.Given("", "-")
+        one = sources[0] if sources else moving.Given("", "")
         with show.busy("reading the Vault"):
             found = [(one, moving.read_vault(session.installation, session.workspace, place))]
     plan, problems, notes = _plan(before, found, mapped)
@@ -209,13 +209,13 @@ def _refuse_wrong_usage(sources: list[Given], form: Format | None, vault: str | 
     if vault is None:
         if path:
             raise WrongUsage("--path and --variables-path go with --vault")
-        if not sources and form is not Format.ENV:
+        if form is not Format.ENV and not (sources and all(one.file for one in sources)):
             raise WrongUsage("name a file, or --format env for this environment")
-        if sum(one.file == "-" for one in sources) > 1:
+        if sum(one.file in ("", "-") for one in sources) > 1:
             raise WrongUsage("- can stand for one of them only")
     elif not path:
         raise WrongUsage("--vault wants --path, or --variables-path, or both")
-    elif form is not None or len(sources) > 1 or any(one.file != "-" for one in sources):
+    elif form is not None or len(sources) > 1 or any(one.file not in ("", "-") for one in sources):
         raise WrongUsage("--vault is read instead of a file: name D= alone, or nothing")
 
 

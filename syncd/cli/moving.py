@@ -18,6 +18,7 @@ from syncd.imports.forms import FORMS, told
 from syncd.imports.found import Found, address
 
 if TYPE_CHECKING:
+    from syncd.clients.vault.reading import Reader
     from syncd.installation import Installation
 
 LIMIT = 256 * 2**20
@@ -27,7 +28,7 @@ _READERS = 8
 
 
 class Given(NamedTuple):
-    """One argument: whose it is, empty for what is shared, and the file, `-` for stdin or the environment."""
+    """One argument: whose it is, empty for what is shared, and the file: `-` for stdin, empty where none is named."""
 
     deployment: str
     file: str
@@ -45,7 +46,7 @@ class Vault(NamedTuple):
 def given(argument: str) -> Given:
     """`[DEPLOYMENT=]FILE`; a file whose name would be read so is `./a=b`."""
     before, equals, after = argument.partition("=")
-    return Given(before, after or "-") if equals and NAME.fullmatch(before) else Given("", argument)
+    return Given(before, after) if equals and NAME.fullmatch(before) else Given("", argument)
 
 
 def read(arguments: Iterable[Given], form: str | None) -> list[tuple[Given, Found]]:
@@ -107,7 +108,7 @@ def together(found: Iterable[tuple[str, Found]]) -> Found:
 
 
 def _read(one: Given, form: str | None) -> Found:
-    if form == "env" and one.file == "-":
+    if form == "env" and one.file in ("", "-"):
         return environ(os.environ)
     text = _text(one.file)
     name = "stdin" if one.file == "-" else one.file
@@ -125,7 +126,8 @@ def _text(file: str) -> str:
                 data = stream.read(LIMIT + 1)
     except OSError as error:
         problem = "isn't there" if isinstance(error, FileNotFoundError) else f"can't be read: {error.strerror}"
-        raise FixError(Reason.NOT_FOUND, file, problem) from None
+        reason = Reason.NOT_FOUND if isinstance(error, FileNotFoundError) else Reason.ACCESS_DENIED
+        raise FixError(reason, file, problem) from None
     if len(data) > LIMIT:
         raise FixError(Reason.INVALID_DEFINITION, file, f"longer than {LIMIT // 2**20} MiB")
     try:
@@ -134,7 +136,7 @@ def _text(file: str) -> str:
         raise FixError(Reason.INVALID_DEFINITION, file, "isn't UTF-8", "save it as UTF-8") from None
 
 
-def _below(reader: Any, path: str, place: str) -> Mapping[str, Mapping[str, Any]]:
+def _below(reader: Reader, path: str, place: str) -> Mapping[str, Mapping[str, Any]]:
     ids = sorted(_names(reader, path, ""))
     with ThreadPoolExecutor(_READERS) as readers:
         found = readers.map(reader.read, [f"{path}/{one}" for one in ids])
@@ -144,7 +146,7 @@ def _below(reader: Any, path: str, place: str) -> Mapping[str, Mapping[str, Any]
     return lying
 
 
-def _names(reader: Any, path: str, below: str) -> Iterator[str]:
+def _names(reader: Reader, path: str, below: str) -> Iterator[str]:
     for name in reader.names(f"{path}/{below}".rstrip("/")):
         if name.endswith("/"):
             yield from _names(reader, path, f"{below}{name}")

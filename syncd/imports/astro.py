@@ -13,7 +13,7 @@ from typing import Any
 from syncd.core.model import KINDS, Definition, Fields, Key, Path
 from syncd.definitions.problems import Location, Problem, gathered
 from syncd.imports import values
-from syncd.imports.found import Finding, Found
+from syncd.imports.found import Found, Reading
 from syncd.imports.objects import json_value
 from syncd.imports.values import Unfit
 
@@ -30,12 +30,12 @@ def astro(text: str, file: str) -> Found:
     if not isinstance(objects, list) or not all(isinstance(one, dict) for one in objects):
         problem = Problem(Location(file), ("environmentObjects",), "isn't a list of environment objects")
         raise gathered([problem])
-    finding = Finding(file)
+    reading = Reading(file)
     for one in objects:
-        _take(finding, one)
+        _take(reading, one)
     if isinstance(answer, dict) and isinstance(total := answer.get("totalCount"), int) and total > len(objects):
-        finding.tell("isn't the whole answer: it has further pages", "give the files of all of them")
-    return finding.found()
+        reading.tell("isn't the whole answer: it has further pages", "give the files of all of them")
+    return reading.found()
 
 
 def among(found: Found, names: Mapping[str, str], known: Mapping[str, Any], file: str) -> Found:
@@ -81,14 +81,14 @@ def _mapped(one: Definition, names: Mapping[str, str]) -> Definition:
     )
 
 
-def _take(finding: Finding, one: Mapping[str, Any]) -> None:
+def _take(reading: Reading, one: Mapping[str, Any]) -> None:
     id_, type_ = one.get("objectKey"), one.get("objectType")
     if not isinstance(id_, str) or not isinstance(type_, str):
-        finding.tell("has no objectKey or no objectType", path=("environmentObjects",))
+        reading.tell("has no objectKey or no objectType", path=("environmentObjects",))
         return
     if type_ not in _KINDS:
         words = "is no connection and no Airflow variable"
-        finding.tell(words, path=("environmentObjects", id_))
+        reading.tell(words, path=("environmentObjects", id_))
         return
     kind = _KINDS[type_]
     own = one.get("scopeEntityId") if one.get("scope") == "DEPLOYMENT" else ""
@@ -96,11 +96,11 @@ def _take(finding: Finding, one: Mapping[str, Any]) -> None:
     try:
         definition, left_out = _definition(key, one)
     except Unfit as unfit:
-        finding.unfit(key, unfit)
+        reading.unfit(key, unfit)
     except (AttributeError, KeyError, TypeError):
-        finding.refuse(key, "isn't of the form that Astro's API gives")
+        reading.refuse(key, "isn't of the form that Astro's API gives")
     else:
-        finding.take(definition, left_out)
+        reading.take(definition, left_out)
 
 
 def _definition(key: Key, one: Mapping[str, Any]) -> tuple[Definition, tuple[Path, ...]]:

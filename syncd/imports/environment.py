@@ -13,7 +13,7 @@ from typing import NamedTuple
 from syncd.core.model import Key
 from syncd.definitions.problems import Location
 from syncd.imports.exports import take_variable, take_written
-from syncd.imports.found import Finding, Found
+from syncd.imports.found import Found, Reading
 
 _KINDS = {"AIRFLOW_CONN_": "connection", "AIRFLOW_VAR_": "variable"}
 _TEAM = re.compile(r"_.+___.+")
@@ -38,28 +38,28 @@ class _Line(NamedTuple):
 
 def environ(given: Mapping[str, str]) -> Found:
     """What Airflow finds in this environment."""
-    finding = Finding("the environment")
-    _take(finding, (_Line(0, name, text) for name, text in sorted(given.items())), "the environment")
-    return finding.found()
+    reading = Reading("the environment")
+    _take(reading, (_Line(0, name, text) for name, text in sorted(given.items())), "the environment")
+    return reading.found()
 
 
 def dotenv(text: str, file: str) -> Found:
     """A dotenv file of AIRFLOW_CONN_* and AIRFLOW_VAR_*, or else lines `conn_id=URI` as Airflow exports them."""
-    finding = Finding(file)
-    lines = _lines(finding, text, file)
+    reading = Reading(file)
+    lines = _lines(reading, text, file)
     if any(line.name.startswith((*_KINDS,)) for line in lines):
-        _take(finding, lines, file)
-        return finding.found()
+        _take(reading, lines, file)
+        return reading.found()
     for line in lines:
         at = Location(file, line.number, 1)
         if "://" in line.text or line.text.startswith("{"):
-            take_written(finding, line.name, line.text, at)
+            take_written(reading, line.name, line.text, at)
         else:  # what stands before the = may be a piece of a secret over several lines
-            finding.tell("is no AIRFLOW_CONN_*, no AIRFLOW_VAR_* and no conn_id=URI", at=at)
-    return finding.found()
+            reading.tell("is no AIRFLOW_CONN_*, no AIRFLOW_VAR_* and no conn_id=URI", at=at)
+    return reading.found()
 
 
-def _take(finding: Finding, lines: Iterable[_Line], file: str) -> None:
+def _take(reading: Reading, lines: Iterable[_Line], file: str) -> None:
     for number, name, text in lines:
         prefix = next((one for one in _KINDS if name.startswith(one)), None)
         if prefix is None:
@@ -67,24 +67,24 @@ def _take(finding: Finding, lines: Iterable[_Line], file: str) -> None:
         id_, kind, at = name.removeprefix(prefix), _KINDS[prefix], Location(file, number, 1 if number else 0)
         if id_ != id_.upper():
             words = "isn't in capitals, so Airflow doesn't find it", "write it in capitals"
-            finding.tell(*words, path=(name,), at=at)
+            reading.tell(*words, path=(name,), at=at)
         elif _TEAM.fullmatch(id_):
-            finding.tell("belongs to one team of its Airflow", path=(name,), at=at)
+            reading.tell("belongs to one team of its Airflow", path=(name,), at=at)
         elif not text and kind == "connection":
-            finding.refuse(Key(kind, id_.lower()), "is empty", at=at)
+            reading.refuse(Key(kind, id_.lower()), "is empty", at=at)
         elif kind == "connection":
-            take_written(finding, id_.lower(), text, at)
+            take_written(reading, id_.lower(), text, at)
         else:
-            take_variable(finding, id_.lower(), text, at)
+            take_variable(reading, id_.lower(), text, at)
 
 
-def _lines(finding: Finding, text: str, file: str) -> list[_Line]:
+def _lines(reading: Reading, text: str, file: str) -> list[_Line]:
     found, at, number = [], 0, 1
     text = text.replace("\r\n", "\n")
     while at < len(text):
         match = _BLANK.match(text, at) or _LINE.match(text, at)
         if match is None:
-            finding.tell("is no NAME=VALUE", at=Location(file, number, 1))
+            reading.tell("is no NAME=VALUE", at=Location(file, number, 1))
             end = text.find("\n", at)
             end = len(text) if end < 0 else end
         else:

@@ -21,7 +21,7 @@ class Found:
     notes: tuple[Problem, ...] = ()
 
 
-class Finding:
+class Reading:
     """A `Found` while its source is read."""
 
     def __init__(self, file: str) -> None:

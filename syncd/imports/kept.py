@@ -7,29 +7,29 @@ from typing import Any
 
 from syncd.core.model import Key
 from syncd.imports.exports import take_connection, take_variable, take_written
-from syncd.imports.found import Finding, Found
+from syncd.imports.found import Found, Reading
 
 
 def connections(kept: Mapping[str, Mapping[str, Any]], place: str) -> Found:
     """Connections by id; `conn_uri` stands before every other key, as it does in VaultBackend."""
-    finding = Finding(place)
+    reading = Reading(place)
     for id_, data in kept.items():
         uri = data.get("conn_uri")
         if isinstance(uri, str) and uri:
-            take_written(finding, id_, uri)
+            take_written(reading, id_, uri)
         elif uri:
-            finding.refuse(Key("connection", id_), "is no text", path=("conn_uri",))
+            reading.refuse(Key("connection", id_), "is no text", path=("conn_uri",))
         else:
-            take_connection(finding, id_, {name: value for name, value in data.items() if name != "conn_uri"})
-    return finding.found()
+            take_connection(reading, id_, {name: value for name, value in data.items() if name != "conn_uri"})
+    return reading.found()
 
 
 def variables(kept: Mapping[str, Mapping[str, Any]], place: str) -> Found:
     """Variables by key."""
-    finding = Finding(place)
+    reading = Reading(place)
     for key, data in kept.items():
         if isinstance(data.get("value"), str):
-            take_variable(finding, key, data["value"])
+            take_variable(reading, key, data["value"])
         else:
-            finding.refuse(Key("variable", key), "has no text under `value`", "VaultBackend wants one there")
-    return finding.found()
+            reading.refuse(Key("variable", key), "has no text under `value`", "VaultBackend wants one there")
+    return reading.found()

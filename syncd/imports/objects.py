@@ -46,15 +46,15 @@ def json_object(text: str, file: str) -> Mapping[str, Any]:
     return value
 
 
-class Sheet(NamedTuple):
-    """A YAML object: its entries, where each stands, and the problems of those that can't be read."""
+class Entries(NamedTuple):
+    """A YAML object: its nodes by key, where each stands, and the problems of those that can't be read."""
 
-    entries: Mapping[str, Node]
+    nodes: Mapping[str, Node]
     location: Mapping[str, Location]
     problems: tuple[Problem, ...]
 
 
-def yaml_object(text: str, file: str) -> Sheet:
+def yaml_object(text: str, file: str) -> Entries:
     """The YAML object in a text. Raises Problems where it is none, or something outside its entries can't be read."""
     problems: list[Problem] = []
     root = compose(text, file, problems) if text.strip() else Object(Location(file), {})
@@ -64,7 +64,7 @@ def yaml_object(text: str, file: str) -> Sheet:
         raise _refused(Location(file, 1, 1), "isn't an object by id")
     broken = {problem.path[0] for problem in problems}
     entries = {name: node for name, node in root.entries.items() if node is not None and name not in broken}
-    return Sheet(entries, {name: node.location for name, node in entries.items()}, tuple(problems))
+    return Entries(entries, {name: node.location for name, node in entries.items()}, tuple(problems))
 
 
 def value(node: Node | None, *, typed: bool = False) -> Any:

@@ -8,7 +8,7 @@ from syncd.core.model import Key
 from syncd.definitions.nodes import List, Node, Object
 from syncd.definitions.problems import Location, Problem, gathered
 from syncd.imports.exports import take_connection, take_variable
-from syncd.imports.found import Finding, Found
+from syncd.imports.found import Found, Reading
 from syncd.imports.objects import value, yaml_object
 
 _FIELDS = {
@@ -25,39 +25,39 @@ _FIELDS = {
 
 def settings(text: str, file: str) -> Found:
     """Its connections and variables; entries of which nothing is filled in are passed over. Raises Problems."""
-    sheet = yaml_object(text, file)
-    if sheet.problems:
-        raise gathered(sheet.problems)
-    finding, airflow = Finding(file), sheet.entries.get("airflow")
+    entries = yaml_object(text, file)
+    if entries.problems:
+        raise gathered(entries.problems)
+    reading, airflow = Reading(file), entries.nodes.get("airflow")
     if not isinstance(airflow, Object):
         raise gathered([Problem(Location(file, 1, 1), ("airflow",), "isn't there", "say which form it is: --format")])
     for at, raw in _entries(airflow, "connections"):
-        _connection(finding, at, raw)
+        _connection(reading, at, raw)
     for at, raw in _entries(airflow, "variables"):
         if not isinstance(raw.get("variable_name"), str):
-            finding.tell("has no variable_name", path=("variables",), at=at)
+            reading.tell("has no variable_name", path=("variables",), at=at)
         elif not isinstance(raw.get("variable_value"), str):
-            finding.refuse(Key("variable", raw["variable_name"]), "has no variable_value", at=at)
+            reading.refuse(Key("variable", raw["variable_name"]), "has no variable_value", at=at)
         else:
-            take_variable(finding, raw["variable_name"], raw["variable_value"], at)
+            take_variable(reading, raw["variable_name"], raw["variable_value"], at)
     for at, _ in _entries(airflow, "pools"):
-        finding.note("a pool is left out", "pools are no affair of connections", path=("pools",), at=at)
-    return finding.found()
+        reading.note("a pool is left out", "pools are no affair of connections", path=("pools",), at=at)
+    return reading.found()
 
 
-def _connection(finding: Finding, at: Location, raw: dict[str, Any]) -> None:
+def _connection(reading: Reading, at: Location, raw: dict[str, Any]) -> None:
     id_ = raw.pop("conn_id", None)
     if not isinstance(id_, str):
-        finding.tell("has no conn_id", path=("connections",), at=at)
+        reading.tell("has no conn_id", path=("connections",), at=at)
         return
     unknown = sorted(raw.keys() - _FIELDS.keys())
     for name in unknown:
-        finding.refuse(Key("connection", id_), "no field of a connection", path=(name,), at=at)
+        reading.refuse(Key("connection", id_), "no field of a connection", path=(name,), at=at)
     if not unknown:
         fields = {_FIELDS[name]: child for name, child in raw.items()}
         if fields.keys() - {"uri"}:
             fields.pop("uri", None)  # the Astro CLI takes it where no other field is filled in
-        take_connection(finding, id_, fields, at)
+        take_connection(reading, id_, fields, at)
 
 
 def _entries(airflow: Object, name: str) -> list[tuple[Location, dict[str, Any]]]:

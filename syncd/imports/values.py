@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from syncd.core.checks import is_mask, problems
@@ -166,14 +166,16 @@ def _checked(
 
 
 def _words(path: Path, problem: str, fields: Mapping[str, Any]) -> tuple[str, str]:
-    return MASKED if any(is_mask(text) for text in _texts(fields, path)) else (problem, "")
-
-
-def _texts(value: Any, path: Path) -> Iterator[str]:
+    value: Any = fields
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
-    if isinstance(value, str):
-        yield value
+    return MASKED if _holds_mask(value) else (problem, "")
+
+
+def _holds_mask(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_mask, value.values()))
+    return any(map(_holds_mask, value)) if isinstance(value, list) else isinstance(value, str) and is_mask(value)
 
 
 def _only(given: Mapping[str, Any], name: str) -> dict[str, Any]:

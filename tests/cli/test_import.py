@@ -268,6 +268,7 @@ def test_every_form_can_be_named() -> None:
 
 WRONG = {
     "no file": (),
+    "a deployment without a file": ("etl-dev=",),
     "two of stdin": ("-", "etl-dev=-"),
     "a path without a Vault": ("c.json", "--path", "x"),
     "a Vault without a path": ("--vault", "vault"),

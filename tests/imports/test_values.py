@@ -105,6 +105,7 @@ def test_what_airflow_doesnt_take_is_refused_without_a_value(text: str) -> None:
         {"conn_type": "x", "password": "***"},
         {"conn_type": "x", "password": "**********"},
         {"conn_type": "x", "extra": {"token": "***"}},
+        {"conn_type": "x", "extra": {"a": ["b", {"c": "***"}]}},
         {"conn_type": "x", "extra": "***"},
         {"uri": "x://u:***@h"},
     ],
