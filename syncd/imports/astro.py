@@ -115,7 +115,7 @@ def _definition(key: Key, one: Mapping[str, Any]) -> tuple[Definition, tuple[Pat
     left_out = list(whole.left_out)
     for link in one.get("links") or ():
         name = link["scopeEntityId"]
-        patch = _raw(key.kind, link.get(f"{_PARTS[key.kind]}Overrides") or {})
+        patch = _raw(key.kind, _overrides(key.kind, link))
         _refuse_hidden(key.kind, patch, link.get("setFields") or (), secret, ("links", name))
         taken = values.patch(patch) if key.kind == "connection" else _variable(patch)
         links[name] = taken.fields
@@ -125,6 +125,16 @@ def _definition(key: Key, one: Mapping[str, Any]) -> tuple[Definition, tuple[Pat
     # An exclusion says nothing where nothing links to all, and a link is the stronger word.
     exclude -= links.keys()
     return Definition(key, whole.fields, secret, {}, links, link_all, exclude), tuple(left_out)
+
+
+def _overrides(kind: str, link: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As the API answers (`connectionOverrides`), or as it is asked to set them (`overrides`, by part or at once)."""
+    part = _PARTS[kind]
+    told = link.get(f"{part}Overrides")
+    if told is None:
+        told = link.get("overrides") or {}
+        told = told.get(part, told)
+    return told or {}
 
 
 def _raw(kind: str, part: Mapping[str, Any]) -> dict[str, Any]:

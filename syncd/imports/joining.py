@@ -8,7 +8,7 @@ hasn't is null on the other's link, so that it isn't inherited there when somebo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
@@ -43,7 +43,8 @@ def patch(base: Fields, wanted: Fields) -> dict[str, Any]:
 def _together(key: Key, ones: Mapping[str, Definition]) -> Definition:
     all_fields = [one.fields for one in ones.values()]
     shared: Fields = reduce(_common, all_fields)
-    links = {name: _link(shared, one.fields, all_fields) for name, one in ones.items()}
+    any_of_them: Fields = reduce(_union, all_fields)
+    links = {name: _unset(patch(shared, one.fields), one.fields, any_of_them) for name, one in ones.items()}
     secret = frozenset().union(*(one.secret_fields for one in ones.values()))
     return Definition(key, shared, secret, links=links)
 
@@ -62,21 +63,27 @@ def _common(one: Fields, other: Fields) -> dict[str, Any]:
     return kept
 
 
-def _link(shared: Fields, wanted: Fields, all_fields: Sequence[Fields]) -> dict[str, Any]:
-    made = patch(shared, wanted)
-    for fields in all_fields:
-        _unset(made, wanted, fields)
+def _union(one: Fields, other: Fields) -> dict[str, Any]:
+    """Every name that one of two has, with a value of either: an object where one of them has one."""
+    made = dict(one)
+    for name, value in other.items():
+        mine = one.get(name)
+        if isinstance(mine, Mapping) and isinstance(value, Mapping):
+            made[name] = _union(mine, value)
+        elif not isinstance(mine, Mapping):
+            made[name] = value
     return made
 
 
-def _unset(made: dict[str, Any], wanted: Fields, other: Fields) -> None:
-    """Null for what the other one has and this one hasn't."""
-    for name, value in other.items():
+def _unset(made: Fields, wanted: Fields, others: Fields) -> dict[str, Any]:
+    """A patch with null for what others have and `wanted` hasn't."""
+    unset = dict(made)
+    for name, value in others.items():
         mine = wanted.get(name)
         if mine is None:
-            made[name] = None
+            unset[name] = None
         elif isinstance(mine, Mapping) and isinstance(value, Mapping):
-            inner = dict(made.get(name, {}))
-            _unset(inner, mine, value)
+            inner = _unset(made.get(name, {}), mine, value)
             if inner or name in made:
-                made[name] = inner
+                unset[name] = inner
+    return unset

@@ -319,6 +319,20 @@ def test_an_environment_object_with_its_links() -> None:
 
 
 @pytest.mark.parametrize(
+    "overrides",
+    [
+        {"connectionOverrides": {"host": "h2"}},
+        {"overrides": {"connection": {"host": "h2"}}},
+        {"overrides": {"host": "h2"}},
+    ],
+)
+def test_overrides_as_astro_answers_and_as_it_is_asked(overrides: dict[str, Any]) -> None:
+    found = read(astro_object(links=[{"scopeEntityId": "clx1", **overrides}]))
+
+    assert found.definitions[Key("connection", "db")].links == {"clx1": {"host": "h2"}}
+
+
+@pytest.mark.parametrize(
     ("more", "path"),
     [
         ({"setFields": ["password"]}, "password"),
