@@ -18,6 +18,7 @@ from syncd.cli import (
     explain,
     files,
     history,
+    imports,
     keys,
     links,
     overrides,
@@ -89,6 +90,7 @@ _COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (files.init, files.INIT),
     (files.apply, files.APPLY),
     (files.export, files.EXPORT),
+    (imports.import_, imports.IMPORT),
     (links.link, links.LINK),
     (links.unlink, links.UNLINK),
     (links.link_all, links.LINK_ALL),
@@ -104,7 +106,7 @@ _COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (history.rollback, history.ROLLBACK),
 )
 for _run, _below in _COMMANDS:
-    app.command(epilog=_below)(_run)
+    app.command(_run.__name__.strip("_").replace("_", "-"), epilog=_below)(_run)
 for _kind in KINDS:
     app.add_typer(definitions.noun(_kind), name=_kind)
 app.add_typer(overrides.app, name="override")
