@@ -81,8 +81,10 @@ def sync(
     `accept` is the digest of held deletes that a person has seen and wants.
     """
     with lease(registry, wait=wait) as taken:
-        expire(registry, workspaces.load(registry, workspace), now)
-        shared = _shared(installation, registry, workspace, verify)
+        team = workspaces.load(registry, workspace)
+        if expire(registry, team, now):
+            team = workspaces.load(registry, workspace)
+        shared = _over(installation, registry, team, verify)
         return tuple(
             _passed(shared, name, taken, now, accept, progress) for name in names or targets(registry, shared.workspace)
         )
