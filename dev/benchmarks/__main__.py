@@ -15,6 +15,7 @@ import sys
 import backend
 import backend_kubernetes
 import backend_vault
+import daemon
 import push_kubernetes
 import push_vault
 import sync
@@ -28,6 +29,7 @@ BENCHES = {
     "sync": sync,
     "push vault": push_vault,
     "push kubernetes": push_kubernetes,
+    "daemon": daemon,
 }
 """A module each: its `rows` measures, and its docstring says what."""
 

@@ -14,6 +14,7 @@ from typer.main import get_command
 from syncd.cli import (
     INSTALL,
     definitions,
+    dev,
     explain,
     files,
     history,
@@ -111,6 +112,7 @@ app.add_typer(workspaces.environment, name="environment")
 app.add_typer(workspaces.deployment, name="deployment")
 app.add_typer(targets.app, name="target")
 app.add_typer(keys.app, name="key")
+app.add_typer(dev.app, name="dev")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from syncd.core.errors import Reason, WaitError
 from syncd.registry.lease import Lease
 
-_TURN, _PAUSE = 10, 0.5
+_TURN, _PAUSE = 60, 0.5
 """Seconds that passes may follow one another under one lease; and that others are then given to take it."""
 
 Take = Callable[[], AbstractContextManager[Lease]]

@@ -181,11 +181,13 @@ class World:
         self._note()
 
     def grant(self, deployments: Iterable[str] = DEPLOYMENTS) -> None:
-        """Somebody runs what `syncd policies` prints for these deployments, when all is synced."""
-        self.sync()
+        """Somebody runs what `syncd policies` prints for these deployments: where not all is in sync, nothing new."""
+        held = [one for one in self.sync() if one.error is not None]
         shares = self.layout.shares(self._resolved())
         for name in deployments:
-            content = policy_document(shares.get(name, ())).content if name in self.workspace.deployments else GONE
+            wanted = set(shares.get(name, ()))
+            wanted = wanted & granted(self.target.states[-1], name) if held else wanted
+            content = policy_document(wanted).content if name in self.workspace.deployments else GONE
             self.target.put(self.layout.policy(name).object, envelope(content, MARK._replace(revision=0)))
 
     def mend(self) -> None:

@@ -120,7 +120,7 @@ def test_where_no_item_failed_status_says_what_did(
     assert all("." not in key for key in trial.data(name))
     syncd("sync")
     said = syncd.ok("status").said
-    assert "pods behind" in said
+    assert "pods not all in sync" in said
     assert "2 of 2" in said
     assert f"✗ pods: {name}: could not be written since" in said
     assert "→ `syncd plan --target pods` looks at it" in said
