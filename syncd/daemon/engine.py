@@ -84,6 +84,8 @@ class Daemon:
         self._cron: Cron | None = begun(settings.cron, self._clock.utc()) if settings.cron else None
         self._targets: dict[Key, Target] = {}
         self._folder = _Folder()
+        if configured.folder is None:
+            self.metrics.folder(None)
         # A pass each, at once: what an interval of other settings said is of no use, and the settings may heal.
         now = self._clock.seconds()
         self._turns = {key: turn._replace(next=min(turn.next, now), away=False) for key, turn in self._turns.items()}

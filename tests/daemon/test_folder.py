@@ -103,6 +103,15 @@ def test_once_it_is_mended_it_is_applied_and_nothing_is_wrong_any_more(applying:
     assert applying.metrics()["syncd_definitions_error"] == 0
 
 
+def test_once_no_folder_is_to_be_applied_any_more_none_is_wrong(applying: Ticking, folder: pathlib.Path) -> None:
+    (folder / "one.yaml").write_text("workspace: [")
+    applying.later(60)
+    settings = applying.world.home / "syncd.toml"
+    settings.write_text(settings.read_text().partition("[definitions]")[0])
+    applying.reload()
+    assert applying.metrics()["syncd_definitions_error"] == 0
+
+
 def test_with_prune_what_no_file_names_goes_where_the_guard_lets_it(applying: Ticking, folder: pathlib.Path) -> None:
     before = {name for name in applying.world.files() if "/bi/" in name}
     applying.configure("definitions", path=str(folder), prune=True)
