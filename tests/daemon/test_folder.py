@@ -123,6 +123,20 @@ def test_with_prune_what_no_file_names_goes_where_the_guard_lets_it(applying: Ti
     assert before < applying.world.files().keys()
 
 
+def test_what_was_wrong_with_a_folder_that_is_another_now_is_forgotten(
+    applying: Ticking, folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    (folder / "one.yaml").write_text("workspace: [")
+    applying.later(60)
+    assert len(failures(applying)) == 1
+    folder.rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "one.yaml").write_text(ONE)
+    applying.configure("definitions", path=str(tmp_path / "elsewhere"))
+    applying.reload()
+    applying.tick()
+    assert failures(applying) == []
+
+
 def test_a_link_that_is_swapped_is_followed(applying: Ticking, folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
     for name, text in (("a", "one"), ("b", "two")):
         (tmp_path / name).mkdir()
