@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 from syncd.core import changes, previews
 from syncd.core.documents import Mark
@@ -140,7 +140,9 @@ def _shared(installation: Installation, registry: Registry, workspace: str, veri
 
 def _over(installation: Installation, registry: Registry, workspace: Workspace, verify: bool) -> _Shared:
     overlaps = installation.overlaps(workspaces.names(registry))
-    return _Shared(installation, registry, workspace, installation.read(), overlaps, verify, installation.target)
+    # Each is kept to the end: targets of one login share their connections.
+    opener = cache(installation.target)
+    return _Shared(installation, registry, workspace, installation.read(), overlaps, verify, opener)
 
 
 def _planned(shared: _Shared, name: str) -> Pass:
