@@ -21,7 +21,7 @@ from syncd.core.airflow_form import FORMS
 from syncd.core.checks import problems
 from syncd.core.documents import Place
 from syncd.core.errors import FixError, Reason
-from syncd.core.layouts.lookup import Address, Envelope, Nameplate, count, lookup, nameplate, read
+from syncd.core.layouts.lookup import Address, Envelope, Nameplate, Withheld, count, lookup, nameplate, read
 from syncd.core.merge import Effective, Layer, leaves, merge
 from syncd.core.model import KINDS, Fields, Path, dotted
 from syncd.core.secrets import is_secret, secret_paths
@@ -108,6 +108,7 @@ class Lookup:
         found = read(envelopes, f"{kind} {id_}")
         local = (patch, self.settings.local.get((kind, id_)))
         layers = found.layers + tuple(Layer("local", fields) for fields in local if fields is not None)
+        _refuse_withheld(kind, id_, found.withheld, layers)
         # The rule is applied again: the document may have been edited.
         return layers, found.secret.union(*(secret_paths(kind, id_, layer.fields) for layer in layers))
 
@@ -155,6 +156,15 @@ def _vault(given: settings.Vault, times: Times) -> VaultSource:
 
     server = Server(given.url, given.namespace, given.ca, *given.cert, given.verify, given.timeout)
     return VaultSource(server, login("backend_kwargs: ", given.login), given.mount_point, times)
+
+
+def _refuse_withheld(kind: str, id_: str, withheld: Iterable[Withheld], layers: Iterable[Layer]) -> None:
+    """A copy of a deployment on a laptop may lack a secret: what isn't given by the local layer is never left empty."""
+    origin = merge(layers).origin if withheld else {}
+    for one in withheld:
+        if origin.get(one.path) != "local":
+            problem = f"{dotted(one.path)} {one.why}" if one.path else one.why
+            raise FixError(Reason.WITHHELD, f"{kind} {id_}", problem, one.remedy)
 
 
 def _check(kind: str, id_: str, effective: Effective) -> None:

@@ -11,12 +11,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from syncd import references
 from syncd.core.errors import FixError, Problems, Reason, SyncError
-from syncd.core.model import NAME, NAME_LENGTH, dotted
+from syncd.core.model import NAME, NAME_LENGTH, dotted, undotted
 from syncd.core.ports import Read, Target
+from syncd.core.reveal import Reveal, Rule
 from syncd.references import Allowed, VaultRead
 from syncd.registry import database, encryption
 from syncd.targets import TYPES
@@ -58,11 +60,45 @@ class _References(BaseModel):
     vault: _VaultReferences | None = None
 
 
+class _Rule(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
+
+    environment: str = ""
+    connection: str = ""
+    variable: str = ""
+    field: str = ""
+    """Of a connection, as `password` or `extra.token`; all of its secrets where it is left out."""
+
+    @model_validator(mode="after")
+    def _names_one(self) -> _Rule:
+        if sum(map(bool, (self.environment, self.connection, self.variable))) != 1:
+            raise PydanticCustomError("rule", "names one of environment, connection or variable")
+        if self.field and not self.connection:
+            raise PydanticCustomError("rule", "a `field` is a connection's")
+        return self
+
+    @property
+    def rule(self) -> Rule:
+        """As the rule of what is revealed has it."""
+        kind = "connection" if self.connection else "variable"
+        if self.environment:
+            return Rule(environment=self.environment)
+        return Rule("", kind, self.connection or self.variable, undotted(self.field) if self.field else ())
+
+
+class _Reveal(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
+
+    allow: list[_Rule] = []
+    forbid: list[_Rule] = []
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
 
     targets: dict[str, dict[str, Any]] = {}
     references: _References = _References()
+    reveal: _Reveal = _Reveal()
     daemon: dict[str, Any] = {}
     definitions: dict[str, Any] = {}
 
@@ -79,6 +115,7 @@ class Installation:
     targets: Mapping[str, tuple[str, TargetSettings]]
     allowed: Allowed
     vault: str
+    reveal: Reveal
     environ: Mapping[str, str] = field(repr=False)
 
     @property
@@ -210,7 +247,8 @@ def load(environ: Mapping[str, str], others: Tables = lambda _, __: ()) -> Insta
     if problems:
         raise Problems(problems)
     allowed = Allowed(tuple(settings.references.env), files, never, home, tuple(vault.paths))
-    return Installation(home, url, targets, allowed, vault.target, environ)
+    reveal = Reveal(*(tuple(one.rule for one in rules) for rules in (settings.reveal.allow, settings.reveal.forbid)))
+    return Installation(home, url, targets, allowed, vault.target, reveal, environ)
 
 
 def _home(environ: Mapping[str, str]) -> Path:

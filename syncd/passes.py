@@ -7,8 +7,9 @@ import traceback
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
+from syncd.core import changes, previews
 from syncd.core.documents import Mark
 from syncd.core.errors import FixError, Reason, SyncError, origin
 from syncd.core.model import Workspace
@@ -80,7 +81,10 @@ def sync(
     `accept` is the digest of held deletes that a person has seen and wants.
     """
     with lease(registry, wait=wait) as taken:
-        shared = _shared(installation, registry, workspace, verify)
+        team = workspaces.load(registry, workspace)
+        if expire(registry, team, now):
+            team = workspaces.load(registry, workspace)
+        shared = _over(installation, registry, team, verify)
         return tuple(
             _passed(shared, name, taken, now, accept, progress) for name in names or targets(registry, shared.workspace)
         )
@@ -108,6 +112,23 @@ def targets(registry: Registry, workspace: Workspace) -> tuple[str, ...]:
     return tuple(sorted(named.union(record.targets(registry, workspace.name))))
 
 
+def expire(registry: Registry, workspace: Workspace, now: str) -> tuple[str, ...]:
+    """Delete the previews whose time is over, in a revision of its own: their documents go with the next pass.
+
+    Their names. Raises WaitError where somebody changes the workspace meanwhile, and the next pass does it.
+    """
+    names = previews.expired(workspace, now)
+    if names:
+
+        def without(here: Workspace) -> Workspace:
+            for name in previews.expired(here, now):
+                here = changes.delete_deployment(here, name)
+            return here
+
+        workspaces.change(registry, workspace.name, without, who="syncd", now=now, why=f"expired: {', '.join(names)}")
+    return names
+
+
 def opened(installation: Installation, registry: Registry, workspace: str, name: str) -> Target:
     """A target that may be looked at. Raises SyncError, too where it would write where another target does."""
     return _opened(_shared(installation, registry, workspace, verify=True), name)
@@ -119,7 +140,9 @@ def _shared(installation: Installation, registry: Registry, workspace: str, veri
 
 def _over(installation: Installation, registry: Registry, workspace: Workspace, verify: bool) -> _Shared:
     overlaps = installation.overlaps(workspaces.names(registry))
-    return _Shared(installation, registry, workspace, installation.read(), overlaps, verify, installation.target)
+    # Each is kept to the end: targets of one login share their connections.
+    opener = cache(installation.target)
+    return _Shared(installation, registry, workspace, installation.read(), overlaps, verify, opener)
 
 
 def _planned(shared: _Shared, name: str) -> Pass:
@@ -182,6 +205,7 @@ def _prepared(shared: _Shared, target: Target, kept: Record, accept: str) -> Pre
         seal=shared.registry.seal,
         scope=scope(shared.registry, shared.workspace, target.name, shared.read, verify=shared.verify),
         accept=accept,
+        reveal=shared.installation.reveal,
     )
 
 

@@ -14,11 +14,12 @@ from syncd.core.canonical import text
 from syncd.core.documents import Documents, Mark, Observed, Place, Seal, Stamp, View
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.layouts import Layout
-from syncd.core.model import Item, Reference, Scope, Workspace
+from syncd.core.model import Item, Reference, Scope, Workspace, dotted
 from syncd.core.outcome import Outcome
 from syncd.core.plan import Change, Plan, Write, compare, guard, writes
 from syncd.core.ports import Read, Record, Standing, Target
 from syncd.core.resolve import Resolution, fill, resolve
+from syncd.core.reveal import RULE_ALONE, Reveal, for_previews
 
 _audit = logging.getLogger("syncd.audit")
 
@@ -51,8 +52,9 @@ def prepare(
     seal: Seal,
     scope: Scope,
     accept: str = "",
+    reveal: Reveal = RULE_ALONE,
 ) -> Prepared:
-    """All of `syncd plan`: changes nothing.
+    """All of `syncd plan`: changes nothing. `reveal` says what previews may have beside the rule.
 
     Raises SyncError where the target can't be looked at, or holds a later revision of ours than the registry does.
     """
@@ -69,9 +71,10 @@ def prepare(
     if scope.items is not None and not beside <= scope.items:
         scope = replace(scope, items=scope.items | beside)
         resolution = resolve(workspace, scope)
+    resolution = for_previews(workspace, resolution, reveal)
     values = read(resolution.references)
     resolution = fill(resolution, values)
-    unholdable = layout.unholdable(resolution)
+    unholdable = {**layout.unholdable(resolution), **(_untold(resolution) if not layout.tells_withheld else {})}
     blocked = {layout.home(item): error for item, error in {**resolution.blocked, **unholdable}.items()}
     if unholdable:
         kept = {item: one for item, one in resolution.resolved.items() if item not in unholdable}
@@ -416,6 +419,15 @@ def _by_object(observed: Observed) -> Mapping[str, Mapping[str, View]]:
     for place, view in observed.views.items():
         found.setdefault(place.object, {})[place.key] = view
     return found
+
+
+def _untold(resolution: Resolution) -> Mapping[Item, SyncError]:
+    """What is withheld from a preview, where no document can say so."""
+    first = {item: one.withheld[0] for item, one in resolution.resolved.items() if one.withheld}
+    return {
+        item: FixError(Reason.WITHHELD, str(item), f"{dotted(path)} {why}", remedy)
+        for item, (path, why, remedy) in first.items()
+    }
 
 
 def _settled(

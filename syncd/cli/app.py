@@ -14,14 +14,17 @@ from typer.main import get_command
 from syncd.cli import (
     INSTALL,
     definitions,
+    dev,
     explain,
     files,
     history,
+    imports,
     keys,
     links,
     overrides,
     passes,
     policies,
+    previews,
     show,
     status,
     targets,
@@ -87,6 +90,7 @@ _COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (files.init, files.INIT),
     (files.apply, files.APPLY),
     (files.export, files.EXPORT),
+    (imports.import_, imports.IMPORT),
     (links.link, links.LINK),
     (links.unlink, links.UNLINK),
     (links.link_all, links.LINK_ALL),
@@ -102,15 +106,18 @@ _COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
     (history.rollback, history.ROLLBACK),
 )
 for _run, _below in _COMMANDS:
-    app.command(epilog=_below)(_run)
+    app.command(_run.__name__.strip("_").replace("_", "-"), epilog=_below)(_run)
 for _kind in KINDS:
     app.add_typer(definitions.noun(_kind), name=_kind)
 app.add_typer(overrides.app, name="override")
 app.add_typer(workspaces.workspace, name="workspace")
 app.add_typer(workspaces.environment, name="environment")
 app.add_typer(workspaces.deployment, name="deployment")
+app.add_typer(previews.app, name="preview")
+app.add_typer(previews.app, name="preview")
 app.add_typer(targets.app, name="target")
 app.add_typer(keys.app, name="key")
+app.add_typer(dev.app, name="dev")
 
 
 def run(arguments: Sequence[str]) -> int:

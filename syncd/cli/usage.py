@@ -16,6 +16,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 _TAKES = {
     "output": "table or json",
+    "form": "json, yaml, env, variables, settings or astro",
     "last": "a whole number, at least 1",
     "before": "a revision's number",
     "after": "a revision's number",

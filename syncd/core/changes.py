@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from syncd.core import previews
 from syncd.core.errors import FixError, Reason
 from syncd.core.model import KINDS, Definition, Deployment, Fields, Key, Path, Workspace, dotted
 
@@ -163,15 +164,19 @@ def update_deployment(
 ) -> Workspace:
     """In another environment, or with other targets; None is as it was."""
     old = find_deployment(workspace, name)
-    new = Deployment(
-        name, old.environment if environment is None else environment, old.targets if targets is None else targets
+    new = replace(
+        old,
+        environment=old.environment if environment is None else environment,
+        targets=old.targets if targets is None else targets,
     )
     return replace(workspace, deployments={**workspace.deployments, name: new})
 
 
 def delete_deployment(workspace: Workspace, name: str) -> Workspace:
-    """Without it, its own definitions, and every link, override and exclusion that names it."""
+    """Without it, its previews, its own definitions, and every link, override and exclusion that names it."""
     find_deployment(workspace, name)
+    for preview in previews.of(workspace).get(name, ()):
+        workspace = delete_deployment(workspace, preview.name)
     definitions = {
         key: replace(one, links=_without(one.links, name), exclude=one.exclude - {name})
         for key, one in workspace.definitions.items()

@@ -45,6 +45,9 @@ def check(workspace: Workspace) -> Iterator[Finding]:
         yield from _name(at, name, "deployment")
         if deployment.environment not in workspace.environments:
             yield Finding((*at, "environment"), f"no environment of this workspace; {_there(workspace.environments)}")
+        base = workspace.deployments.get(deployment.preview_of)
+        if deployment.preview_of and (base is None or base.preview_of):
+            yield Finding((*at, "preview_of"), "is no deployment of this workspace, or itself a preview")
     for key, definition in workspace.definitions.items():
         yield from _definition(workspace, key, definition)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from syncd.core.canonical import text
 from syncd.core.merge import leaves
-from syncd.core.model import Definition, Fields, Path, Reference, Workspace, dotted
+from syncd.core.model import Definition, Deployment, Fields, Path, Reference, Workspace, dotted
 from syncd.core.secrets import MASK, is_secret, secret_paths
 
 
@@ -39,9 +39,9 @@ def _edits(before: Workspace, after: Workspace) -> Iterator[Edit]:
         if old == new:
             continue
         subject = f"deployment {name}"
-        was = {} if old is None else {"environment": old.environment, "targets": _joined(old.targets)}
-        will = {} if new is None else {"environment": new.environment, "targets": _joined(new.targets)}
-        for part in ("environment", "targets"):
+        was = {} if old is None else _deployment(old)
+        will = {} if new is None else _deployment(new)
+        for part in ("environment", "targets", "preview_of", "expires"):
             if was.get(part) != will.get(part):
                 yield Edit(subject, part, was.get(part), will.get(part))
     for key in sorted(before.definitions.keys() | after.definitions.keys()):
@@ -52,6 +52,12 @@ def _edits(before: Workspace, after: Workspace) -> Iterator[Edit]:
             was_, will_ = leaves_before.get(where), leaves_after.get(where)
             if was_ != will_:
                 yield _edit(subject, where, was_ and was_[0], will_ and will_[0])
+
+
+def _deployment(one: Deployment) -> dict[str, str]:
+    preview = {"preview_of": one.preview_of, "expires": one.expires}
+    told = {name: value for name, value in preview.items() if value}
+    return {"environment": one.environment, "targets": _joined(one.targets), **told}
 
 
 def _edit(subject: str, where: str, before: str | None, after: str | None) -> Edit:

@@ -43,6 +43,7 @@ class Reason(str, Enum):
     NOT_SYNCED_YET = "NotSyncedYet"
     CONFLICT = "Conflict"
     BUSY = "Busy"
+    WITHHELD = "Withheld"
     INTERNAL = "InternalError"
 
 

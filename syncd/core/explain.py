@@ -10,6 +10,7 @@ from typing import Any
 from syncd.core.canonical import text
 from syncd.core.merge import Layer, leaves, merge
 from syncd.core.model import Item, Key, Path, Reference, Workspace, dotted
+from syncd.core.previews import expanded
 from syncd.core.resolve import layers, winner
 from syncd.core.secrets import MASK, is_secret, secret_paths, sensitive
 
@@ -38,6 +39,7 @@ class Explanation:
 
 def explain(workspace: Workspace, item: Item) -> Explanation | None:
     """None where the item isn't linked. Raises KeyError for a deployment that the workspace hasn't."""
+    workspace = expanded(workspace)
     deployment = workspace.deployments[item.deployment]
     definition = winner(workspace, item)
     if definition is None:

@@ -152,11 +152,16 @@ class Definition:
 
 @dataclass(frozen=True)
 class Deployment:
-    """One Airflow installation, in one environment; `targets` are names of the installation's settings."""
+    """One Airflow installation, in one environment; `targets` are names of the installation's settings.
+
+    A preview names the deployment that it previews, and may expire at a time (UTC, ISO 8601, whole seconds).
+    """
 
     name: str
     environment: str
     targets: tuple[str, ...] = ()
+    preview_of: str = ""
+    expires: str = ""
 
 
 @dataclass(frozen=True)

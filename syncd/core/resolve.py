@@ -22,6 +22,7 @@ from syncd.core.model import (
     dotted,
     port,
 )
+from syncd.core.previews import expanded
 from syncd.core.secrets import secret_paths
 
 
@@ -31,7 +32,8 @@ class Resolved:
 
     Items whose layers are the same share one Resolved: what is made from it is made once. `shared_in` is the
     environment whose deployments all have the layers below the link's; empty where its link replaces something of them,
-    and for a deployment's own definition.
+    and for a deployment's own definition. `withheld` are the secrets that were taken out of the layers, each with why
+    and the way out.
     """
 
     kind: str
@@ -39,6 +41,7 @@ class Resolved:
     layers: tuple[Layer, ...] = field(repr=False)
     secret: frozenset[Path]
     shared_in: str = ""
+    withheld: tuple[tuple[Path, str, str], ...] = ()
 
     @property
     def effective(self) -> Effective:
@@ -83,6 +86,7 @@ class Resolution:
 
 def resolve(workspace: Workspace, scope: Scope) -> Resolution:
     """Decide, for each item of the scope, whether it is linked and what its layers are."""
+    workspace = expanded(workspace)
     deployments = {
         name: deployment
         for name, deployment in workspace.deployments.items()

@@ -27,6 +27,7 @@ from syncd.daemon.schedule import Cron, Kind, Rhythm, Turn, after, begun, due, h
 from syncd.daemon.settings import Configured
 from syncd.daemon.share import Permit, Share
 from syncd.daemon.work import over
+from syncd.registry import status
 from syncd.registry.database import Registry
 from syncd.registry.lease import Lease, lease
 
@@ -97,6 +98,9 @@ class Daemon:
         self._cron: Cron | None = begun(settings.cron, self._clock.utc()) if settings.cron else None
         self._targets: dict[Key, Target] = {}
         self._folder = _Folder(running=self._folder.running, stale=self._folder.running)
+        self._folder_is_new = True
+        if configured.folder is None:
+            self.metrics.folder(None)
         # A pass each, at once: what an interval of other settings said is of no use, and the settings may heal.
         now = self._clock.seconds()
         self._turns = {key: _at_once(turn, now) for key, turn in self._turns.items()}
@@ -159,7 +163,9 @@ class Daemon:
 
     def _look(self) -> None:
         """Which targets there are, and whether a crontab fired."""
-        self._known.look()
+        self._known.look(self._clock.now())
+        if self._folder_is_new:
+            self._forget_other_folders()
         for key in self._turns.keys() - self._known.targets - self._running.keys():
             self.metrics.gone(key)
             del self._turns[key]
@@ -172,6 +178,14 @@ class Daemon:
             now = self._clock.seconds()
             self._turns = {key: hastened(turn, now) for key, turn in self._turns.items()}
             self._folder.next = now
+
+    def _forget_other_folders(self) -> None:
+        """What was wrong with a folder that isn't ours any more is nobody's to mend."""
+        ours = str(self._configured.folder[0]) if self._configured.folder else ""
+        for path in status.folders(self._known.registry):
+            if path != ours:
+                status.recovered(self._known.registry, status.NOWHERE, path)
+        self._folder_is_new = False
 
     def _begin(self) -> None:
         self._begin_folder()

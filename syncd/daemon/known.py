@@ -26,9 +26,14 @@ class Known:
         self._workspaces: dict[str, Workspace] = {}
         self._targets: dict[str, frozenset[Key]] = {}
 
-    def look(self) -> None:
-        """Raises SyncError where the registry can't be had, or was rotated to a key that isn't here."""
+    def look(self, now: str) -> None:
+        """`now` is UTC, ISO 8601: previews end at a time of day.
+
+        Raises SyncError where the registry can't be had, or was rotated to a key that isn't here.
+        """
         self._check()
+        for loaded in self._workspaces.values():
+            passes.expire(self.registry, loaded, now)
         revisions = workspaces.revisions(self.registry)
         for name, revision in revisions.items():
             known = self._workspaces.get(name)

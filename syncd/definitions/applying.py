@@ -50,7 +50,7 @@ class Definitions:
         workspace = Workspace(
             name=self.workspace,
             environments=current.environments if self.environments is None else self.environments,
-            deployments={**({} if prune else current.deployments), **self.deployments},
+            deployments=self._deployments(current, prune=prune),
             definitions={**stay, **named},
             revision=current.revision,
         )
@@ -58,6 +58,12 @@ class Definitions:
         if findings:
             raise gathered(self._problem(finding) for finding in findings)
         return workspace
+
+    def _deployments(self, current: Workspace, *, prune: bool) -> Mapping[str, Deployment]:
+        """With the previews, of which no file says anything, as long as what they preview is there."""
+        named = {**({} if prune else current.deployments), **self.deployments}
+        previews = {name: one for name, one in current.deployments.items() if one.preview_of in named}
+        return {**previews, **named}
 
     def _problem(self, finding: Finding) -> Problem:
         path = finding.path or ("workspace",)

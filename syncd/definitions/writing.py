@@ -30,6 +30,7 @@ def write(workspace: Workspace) -> str:
     deployments = {
         name: _deployment(deployment, definitions.get(name, {}))
         for name, deployment in sorted(workspace.deployments.items())
+        if not deployment.preview_of  # it comes and goes by itself
     }
     sections = {"deployments": deployments, **definitions.get("", {})}
     head = {"workspace": workspace.name, "environments": list(workspace.environments)}

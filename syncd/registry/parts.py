@@ -40,7 +40,9 @@ def split(workspace: Workspace) -> dict[Part, Body]:
     """All parts of a workspace."""
     parts = {Part("workspace"): Body(text({"environments": list(workspace.environments)}))}
     for name, deployment in workspace.deployments.items():
-        body = {"environment": deployment.environment, "targets": list(deployment.targets)}
+        body: dict[str, Any] = {"environment": deployment.environment, "targets": list(deployment.targets)}
+        if deployment.preview_of:
+            body |= {"preview_of": deployment.preview_of, "expires": deployment.expires}
         parts[Part("deployment", name=name)] = Body(text(body))
     for key, definition in workspace.definitions.items():
         about = {
@@ -70,7 +72,9 @@ def join(name: str, revision: int, parts: Iterable[tuple[Part, str, Hidden]]) ->
         if part.noun == "workspace":
             environments = tuple(content["environments"])
         elif part.noun == "deployment":
-            deployments[part.name] = Deployment(part.name, content["environment"], tuple(content["targets"]))
+            preview = (content.get("preview_of", ""), content.get("expires", ""))
+            targets = tuple(content["targets"])
+            deployments[part.name] = Deployment(part.name, content["environment"], targets, *preview)
         else:
             fields = _revealed(_fields(content["fields"]), hidden)
             key = Key(part.kind, part.id, part.owner)

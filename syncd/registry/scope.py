@@ -11,6 +11,8 @@ from syncd.core.errors import Reason, SyncError
 from syncd.core.merge import leaves
 from syncd.core.model import Definition, Item, Reference, Scope, Workspace
 from syncd.core.ports import Read
+from syncd.core.previews import expanded
+from syncd.core.previews import of as previews_of
 from syncd.registry import status, tables
 from syncd.registry.database import Registry, reading
 from syncd.registry.parts import Part
@@ -90,17 +92,21 @@ def _items(workspace: Workspace, target: str, recorded: Iterable[Item], parts: I
         by_id.setdefault((item.kind, item.id), []).append(item)
         by_deployment.setdefault(item.deployment, []).append(item)
     known = {*here, *by_deployment}
+    previews = {name: [one.name for one in found] for name, found in previews_of(workspace).items()}
+    workspace = expanded(workspace)
     for part in set(parts):
         if part.noun == "deployment":
-            yield from by_deployment.get(part.name, ())
-            yield from (
-                Item(part.name, key.kind, key.id)
-                for key, definition in workspace.definitions.items()
-                if part.name in known and definition.reaches(part.name)
-            )
+            for name in (part.name, *previews.get(part.name, ())):
+                yield from by_deployment.get(name, ())
+                yield from (
+                    Item(name, key.kind, key.id)
+                    for key, definition in workspace.definitions.items()
+                    if name in known and definition.reaches(name)
+                )
         elif part.owner or part.noun == "link":
-            if (part.owner or part.name) in known:
-                yield Item(part.owner or part.name, part.kind, part.id)
+            # A preview follows its base's links, and what a higher environment's come to is withheld from it.
+            names = {part.owner or part.name}.union(*previews.values())
+            yield from (Item(name, part.kind, part.id) for name in names & known)
         elif part.noun in ("definition", "environment"):
             yield from by_id.get((part.kind, part.id), ())
             yield from (Item(name, part.kind, part.id) for name in here)

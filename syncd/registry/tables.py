@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-MIGRATIONS = ("0001", "0002", "0003", "0004")
+MIGRATIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every migration of `migrations/versions`, oldest first."""
 
 metadata = MetaData()
@@ -187,3 +187,16 @@ leases = Table(
 )
 """Who may write to targets, until when by the database's clock, and how often that changed. Beside a file a lock file
 says it."""
+
+reveals = Table(
+    "reveals",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("workspace", Text, nullable=False),
+    Column("deployment", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("how", Text, nullable=False),
+    Column("names", Text, nullable=False),
+)
+"""Whose secrets went to somebody's machine, when, to whom and by which command; `names` are those of items, as JSON."""

@@ -26,6 +26,7 @@ TAUGHT = [
     "explain",
     "export",
     "history",
+    "import",
     "init",
     "link",
     "link-all",
@@ -87,12 +88,12 @@ def test_a_command_with_arguments_has_an_example(syncd: Syncd, command: str) -> 
     assert f"\n    syncd {command}" in syncd.ok(*command.split(), "--help").out
 
 
-@pytest.mark.parametrize("command", [(), ("plan",), ("sync",), ("apply",)])
+@pytest.mark.parametrize("command", [(), ("plan",), ("sync",), ("apply",), ("import",)])
 def test_exit_codes_are_told_where_they_matter(syncd: Syncd, command: tuple[str, ...]) -> None:
     out = syncd.ok(*command, "--help").out
 
     assert "Exit codes:\n" in out
-    assert "1 something failed" in out or "1 the files are wrong" in out
+    assert "1 something failed" in out or "1 the files are wrong" in out or "1 nothing was imported" in out
 
 
 @pytest.mark.parametrize("command", [(), ("connection",), ("override",), ("key",)])

@@ -116,6 +116,15 @@ def test_once_it_is_mended_it_is_applied_and_nothing_is_wrong_any_more(applying:
     assert applying.metrics()["syncd_definitions_error"] == 0
 
 
+def test_once_no_folder_is_to_be_applied_any_more_none_is_wrong(applying: Ticking, folder: pathlib.Path) -> None:
+    (folder / "one.yaml").write_text("workspace: [")
+    applying.later(60)
+    settings = applying.world.home / "syncd.toml"
+    settings.write_text(settings.read_text().partition("[definitions]")[0])
+    applying.reload()
+    assert applying.metrics()["syncd_definitions_error"] == 0
+
+
 def test_with_prune_what_no_file_names_goes_where_the_guard_lets_it(applying: Ticking, folder: pathlib.Path) -> None:
     before = {name for name in applying.world.files() if "/bi/" in name}
     applying.configure("definitions", path=str(folder), prune=True)
@@ -125,6 +134,20 @@ def test_with_prune_what_no_file_names_goes_where_the_guard_lets_it(applying: Ti
     applying.tick().settle()
     assert applying.world.load().definitions.keys() == {Key("connection", "git")}
     assert before < applying.world.files().keys()
+
+
+def test_what_was_wrong_with_a_folder_that_is_another_now_is_forgotten(
+    applying: Ticking, folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    (folder / "one.yaml").write_text("workspace: [")
+    applying.later(60)
+    assert len(failures(applying)) == 1
+    folder.rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "one.yaml").write_text(ONE)
+    applying.configure("definitions", path=str(tmp_path / "elsewhere"))
+    applying.reload()
+    applying.tick()
+    assert failures(applying) == []
 
 
 def test_a_link_that_is_swapped_is_followed(applying: Ticking, folder: pathlib.Path, tmp_path: pathlib.Path) -> None:

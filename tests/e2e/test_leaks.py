@@ -7,17 +7,24 @@ import getpass
 import io
 import logging
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
+from servers.processes import free_port
 from tests.cli import story as told
 from tests.cli.runner import Result, Syncd, Terminal, nothing_of_the_developers
-from tests.cli.story import Story
+from tests.cli.story import Heard, Story
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -167,3 +174,203 @@ def test_failures_that_nobody_foresaw(processes: Story) -> None:
         assert (code in (0, 1), again) == (True, 1), broken
 
     told.check(processes)
+
+
+class Daemon:
+    """`syncd run` in a process that logs everything; what comes out of it is part of the story."""
+
+    def __init__(self, story: Story, **environ: str) -> None:
+        self.story = story
+        self.port = free_port()
+        self._log = story.folder / "daemon.log"
+        quick = {"SYNCD_DAEMON_INTERVAL": "0.3", "SYNCD_DAEMON_BACKOFF": "0.3", "SYNCD_DAEMON_POLL": "0.1"}
+        listen = {"SYNCD_DAEMON_LISTEN": f"127.0.0.1:{self.port}"}
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [COMMAND, "run"], env={**os.environ, **quick, **listen, **environ}, stdout=log, stderr=log
+            )
+        self._lines = self._log.open()
+
+    def __enter__(self) -> Daemon:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(30)
+        finally:
+            self._process.kill()
+            self._lines.close()
+        self._heard("run", code, "", self._log.read_text())
+
+    def until(self, *texts: str) -> Daemon:
+        """It has told all of them since it was last asked for some."""
+        said, ended = "", False
+        while not ended and not all(text in said for text in texts):
+            time.sleep(0.05)
+            ended = self._process.poll() is not None
+            said += self._lines.read()
+        assert all(text in said for text in texts), texts
+        return self
+
+    def reload(self, told: str) -> None:
+        self._lines.read()
+        self._process.send_signal(signal.SIGHUP)
+        self.until(told)
+
+    def look(self) -> str:
+        """What others on this machine see of it: health, metrics, arguments. The metrics."""
+        found = {path: self._answer(path) for path in ("/livez", "/readyz", "/metrics", "/nonesuch")}
+        for path, text in found.items():
+            self._heard(path, 0, text, "")
+        self._heard("arguments", 0, "", Path(f"/proc/{self._process.pid}/cmdline").read_text())
+        return found["/metrics"]
+
+    def _answer(self, path: str) -> str:
+        try:
+            with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+                return f"{answer.headers}{answer.read().decode()}"
+        except HTTPError as error:
+            with error:
+                return f"{error.headers}{error.read().decode()}"
+
+    def _heard(self, command: str, code: int, out: str, err: str) -> None:
+        self.story.heard.append(Heard(f"daemon: {command}", Result(code, out, err)))
+
+
+SETTINGS_OF_THE_DAEMON = (
+    '[daemon]\ncron = "{}"\n',
+    '[daemon]\nverify = "{}"\n',
+    '[daemon]\njitter = "{}"\n',
+    '[daemon]\nnonesuch = "{}"\n',
+    '[daemon]\npasses = ["{}"]\n',
+    'daemon = "{}"\n',
+    '[definitions]\npath = ["{}"]\n',
+    '[definitions]\npath = "x"\nprune = "{}"\n',
+    '[definitions]\npath = "x"\nnonesuch = "{}"\n',
+)
+"""Each of them wrong."""
+
+
+@pytest.fixture
+def life(processes: Story) -> Story:
+    """A registry with secrets, references to more of them, and a folder of definitions that is to be applied."""
+    told.begin(processes)
+    told.from_files(processes)
+    told.by_reference(processes)
+    processes.do("export", "--to", str(processes.folder / "exported.yaml"))
+    folder = processes.folder / "definitions"
+    folder.mkdir()
+    with (processes.home / "syncd.toml").open("a") as settings:
+        settings.write(f'[definitions]\npath = "{folder}"\n')
+    return processes
+
+
+def test_the_daemon(life: Story) -> None:
+    new, folder = life.secrets.new, life.folder / "definitions"
+    whole = (life.folder / "definitions.yaml").read_text()
+    (folder / "whole.yaml").write_text(whole)
+    # In its environment rather than in a file.
+    with Daemon(life, SYNCD_KEYS=life.secrets.texts["key"]) as daemon:
+        daemon.until("syncd runs")
+
+        os.environ["ELSEWHERE"] = new("env:, not allowed")
+        (life.home / "secrets" / "latin").write_bytes(b"\xff" + new("file:, not UTF-8").encode())
+        (life.home / "secrets" / "port").write_text(new("file:, no port"))
+        for field, reference in (
+            ("host", "env:ELSEWHERE"),
+            ("login", "file:secrets/latin"),
+            ("port", "file:secrets/port"),
+        ):
+            name = f"r-{field}"
+            life.do("connection", "create", name, "conn_type=http", "--from", f"{field}={reference}", "--link-all")
+        daemon.until('"not in sync"', "ReferenceRefused", "ReferenceUnreadable")
+
+        foreign = life.home / "files" / "analytics" / "deployments" / "etl-dev" / "connections" / "foreign"
+        foreign.write_text(new("a foreign file"))
+        foreign.chmod(0o600)
+        life.do("connection", "create", "foreign", "conn_type=http", "--link-all")
+        daemon.until('"NotOwned"')
+
+        classic, aside = life.home / "classic", life.home / "aside"
+        classic.rename(aside)
+        classic.write_text("")
+        life.do("connection", "update", "c-env", "extra.token=-", stdin=new("failing target"))
+        daemon.until('"subject": "' + str(classic))
+        life.do("status", "-o", "json")
+        assert 'syncd_items_out_of_sync{reason="NotOwned"' in daemon.look()
+        classic.unlink()
+        aside.rename(classic)
+
+        for number, (name, text) in enumerate(told.WRONG.items()):
+            secret = new(f"folder: {name}", middle="-xyz-")
+            body = text.replace("{}", secret).replace("{{", "{").replace("}}", "}")
+            path = folder / f"wrong{number}.yaml"
+            path.write_text(f"workspace: analytics\nconnections:\n  x:\n    conn_type: http\n    {body}\n")
+            daemon.until(f"wrong{number}.yaml")
+            keep_failures(life)
+            path.unlink()
+        (folder / "binary.yaml").write_bytes(b"\xff\x00" + new("folder: binary").encode())
+        daemon.until("binary.yaml")
+        assert "syncd_definitions_error 1.0" in daemon.look()
+        keep_failures(life)
+        life.do("status", "-o", "json")
+
+        settings = life.home / "syncd.toml"
+        good = settings.read_text()
+        for number, text in enumerate(SETTINGS_OF_THE_DAEMON):
+            before = good.partition("[definitions]")[0] if "definitions" in text else good
+            wrong = text.replace("{}", new(f"syncd.toml of a daemon, {number}", middle="-x yz-"))
+            settings.write_text(wrong + before if text.startswith("daemon") else before + wrong)
+            daemon.reload("settings can't be used")
+        assert "syncd_reload_failed 1.0" in daemon.look()
+        settings.write_text(good)
+        daemon.reload("settings were read again")
+
+    for name in ("CRON", "INTERVAL", "LISTEN", "PASSES", "NONESUCH"):
+        with Daemon(life, **{f"SYNCD_DAEMON_{name}": new(f"SYNCD_DAEMON_{name}", middle="-x yz-")}) as wrong_one:
+            wrong_one.until(f"SYNCD_DAEMON_{name}")
+    with Daemon(life, SYNCD_KEYS=new("SYNCD_KEYS that is no key")) as wrong_one:
+        wrong_one.until("SYNCD_KEYS")
+    password = new("SYNCD_REGISTRY", "-x-")
+    with Daemon(life, SYNCD_REGISTRY=f"postgresql://user:{password}@127.0.0.1:1/db") as wrong_one:
+        wrong_one.until("127.0.0.1:1")
+
+    # Where it belongs, it is: so the search would have found it.
+    assert life.secrets.found(b"".join(path.read_bytes() for path in life.documents()))
+    assert any("SELECT" in one.result.err for one in life.heard if one.command == "daemon: run")
+    foreign.unlink()
+    told.check(life)
+
+
+def keep_failures(story: Story) -> None:
+    """What the registry keeps of what failed."""
+    with closing(sqlite3.connect(story.home / "registry.db")) as registry:
+        rows = registry.execute("SELECT * FROM failures").fetchall()
+    assert rows
+    story.heard.append(Heard("the table of failures", Result(0, repr(rows), "")))
+
+
+BROKEN_IN_THE_DAEMON = (
+    "syncd.passes.over",
+    "syncd.sync.carry_out",
+    "syncd.core.resolve.fill",
+    "syncd.daemon.folder.apply",
+    "syncd.definitions.reading.compose",
+    "syncd.registry.workspaces.encrypt",
+    "syncd.daemon.work.look",
+    "syncd.daemon.engine.news",
+    "syncd.daemon.process.load",
+)
+
+
+def test_failures_of_the_daemon_that_nobody_foresaw(life: Story) -> None:
+    whole = (life.folder / "definitions.yaml").read_text()
+    for broken in BROKEN_IN_THE_DAEMON:
+        os.environ["WAREHOUSE_ENV"] = life.secrets.new(f"env:, {broken}")  # something to write, and to apply
+        new = told.quoted(life.secrets.new(f"folder, {broken}"))
+        changed = whole.replace("variables:\n", f"variables:\n  new_token: {{value: {new}, link_all: true}}\n")
+        (life.folder / "definitions" / "whole.yaml").write_text(changed)
+        with Daemon(life, BROKEN=broken) as daemon:
+            daemon.until("ValueError")
+    told.check(life)

@@ -119,6 +119,7 @@ def test_an_older_registry_is_upgraded_and_keeps_what_it_holds(
         "standings",
         "leases",
         "begun",
+        "reveals",
     ):
         raw.execute(f"DROP TABLE {name}")
     raw.execute("UPDATE alembic_version SET version_num = '0001'")

@@ -93,3 +93,14 @@ def test_a_tilde_is_whose_home_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert directory.extent(files, "analytics", HERE) == str((tmp_path / "shared/analytics").resolve())
     logged_in = vault.Settings(url="https://vault:8200", token_path="~/vault-token")
     assert logged_in.credentials(HERE) == (tmp_path / "vault-token",)
+
+
+def test_targets_of_one_login_share_their_connections_as_long_as_they_are_open() -> None:
+    def client(namespace: str, **more: Any) -> Any:
+        settings = Settings(namespace=namespace, url=URL, **{"token_path": "token", **more})
+        return kubernetes.opened("pods", settings, "analytics", HERE, {}).kubernetes
+
+    one = client("etl")
+    assert client("bi") is one
+    assert client("bi", token_path="another") is not one
+    assert client("bi", timeout=5.0) is not one

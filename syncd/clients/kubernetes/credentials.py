@@ -35,6 +35,9 @@ _REMEDIES = Remedies(
     untrusted="name the authority's file as `ca`, or in the kubeconfig",
 )
 
+SERVICE = ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
+"""What a pod's environment says of its cluster's API server."""
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -80,7 +83,7 @@ class Account:
 
 def _own(environ: Mapping[str, str], elsewhere: str) -> str:
     """The API server of the pod that we are in."""
-    host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "443")
+    host, port = (environ.get(name, other) for name, other in zip(SERVICE, ("", "443"), strict=True))
     if not host:
         problem = "this isn't a pod, and no API server is named"
         raise FixError(Reason.INVALID_SETTINGS, _WHO, problem, elsewhere)

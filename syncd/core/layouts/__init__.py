@@ -24,6 +24,10 @@ class Layout(Protocol):
     def holds_one(self) -> bool:
         """Is a target for the documents of one deployment alone? So it is where what is found says no deployment."""
 
+    @property
+    def tells_withheld(self) -> bool:
+        """Can a document say what is withheld from it? Airflow's own backends would take it for an empty value."""
+
     def home(self, item: Item) -> Place:
         """Where a reader begins to look for an item."""
 

@@ -25,6 +25,7 @@ class AirflowFiles:
     name: ClassVar = "airflow"
     needs_all: ClassVar = False
     holds_one: ClassVar = False
+    tells_withheld: ClassVar = False
     prefix: str
 
     def home(self, item: Item) -> Place:
@@ -79,6 +80,7 @@ class AirflowPaths:
     name: ClassVar = "airflow"
     needs_all: ClassVar = False
     holds_one: ClassVar = False
+    tells_withheld: ClassVar = False
     prefix: str
 
     def home(self, item: Item) -> Place:

@@ -51,6 +51,7 @@ class Bundled:
     name: ClassVar = "layered"
     needs_all: ClassVar = True
     holds_one: ClassVar = False
+    tells_withheld: ClassVar = True
     prefix: str
     secrets: int = SECRETS
 
@@ -157,6 +158,7 @@ class Labelled:
     name: ClassVar = "airflow"
     needs_all: ClassVar = True
     holds_one: ClassVar = True
+    tells_withheld: ClassVar = False
     prefix: str
 
     def home(self, item: Item) -> Place:

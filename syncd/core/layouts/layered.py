@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from syncd.core import ids
@@ -40,6 +40,7 @@ class Layered:
     name: ClassVar = "layered"
     needs_all: ClassVar = False
     holds_one: ClassVar = False
+    tells_withheld: ClassVar = True
     prefix: str
 
     def home(self, item: Item) -> Place:
@@ -107,7 +108,11 @@ class Layered:
 
 def layered_document(one: Resolved) -> Document:
     """The layers of an item as a document; `secrets` names its secret fields for whoever masks them."""
-    return _layers_document(one.layers, one.secret)
+    document = _layers_document(one.layers, one.secret)
+    if not one.withheld:
+        return document
+    withheld = [[list(path), why, remedy] for path, why, remedy in one.withheld]
+    return replace(document, content={**document.content, "withheld": withheld})
 
 
 def layers_document(one: Resolved, layers: Sequence[Layer]) -> Document:
@@ -136,7 +141,7 @@ def written_document(item: Item | None, content: Mapping[str, Any]) -> Document:
     told = [tuple(map(str, path)) for path in secrets]
     return Document(
         content,
-        _all_but(("layers", "secrets"), content).union(
+        _all_but(("layers", "secrets", "withheld"), content).union(
             ("layers", name, *path)
             for name, fields in layers.items()
             for path in secret_paths(item.kind, item.id, fields, told).union(told)

@@ -62,11 +62,20 @@ class Nameplate:
     secrets: int = 0
 
 
+class Withheld(NamedTuple):
+    """A secret that isn't in this copy of a document, why, and the way out; the path is empty for all of it."""
+
+    path: Path
+    why: str
+    remedy: str
+
+
 class Found(NamedTuple):
     """The layers that lie for an item, lowest first, and the secret paths of what they merge to."""
 
     layers: tuple[Layer, ...]
     secret: frozenset[Path]
+    withheld: tuple[Withheld, ...] = ()
 
     def __repr__(self) -> str:
         return f"Found({', '.join(layer.name for layer in self.layers)})"
@@ -209,7 +218,9 @@ def read(envelopes: Iterable[Envelope], subject: str) -> Found:
     found = [_read(envelope, subject) for envelope in envelopes]
     layers = {layer.name: layer for one in found for layer in one.layers}
     return Found(
-        tuple(layers[name] for name in LAYERS if name in layers), frozenset().union(*(one.secret for one in found))
+        tuple(layers[name] for name in LAYERS if name in layers),
+        frozenset().union(*(one.secret for one in found)),
+        tuple(withheld for one in found for withheld in one.withheld),
     )
 
 
@@ -226,7 +237,23 @@ def _read(envelope: Envelope, subject: str) -> Found:
     return Found(
         tuple(Layer(name, layers[name]) for name in LAYERS if name in layers),
         frozenset(tuple(path) for path in secrets),
+        _withheld(content.get("withheld", []), subject),
     )
+
+
+def _withheld(told: object, subject: str) -> tuple[Withheld, ...]:
+    if not isinstance(told, list):
+        raise _malformed(subject, "withheld")
+    found = []
+    for one in told:
+        if not (isinstance(one, list) and len(one) == 3 and isinstance(one[0], list) and all(map(_is_text, one[1:]))):
+            raise _malformed(subject, "withheld")
+        found.append(Withheld(tuple(map(str, one[0])), one[1], one[2]))
+    return tuple(found)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def _checked(envelope: Mapping[str, Any], place: Place, flat: bool, address: Address) -> Nameplate:

@@ -40,6 +40,7 @@ class Split(Layered):
     name: ClassVar = "split"
     needs_all: ClassVar = True
     holds_one: ClassVar = False
+    tells_withheld: ClassVar = True
     writes_policies: bool = False
 
     def deployment(self, place: Place) -> str:

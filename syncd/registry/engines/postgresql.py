@@ -73,7 +73,8 @@ def path(url: URL) -> Path | None:
 
 def credentials(url: URL) -> tuple[Path, ...]:
     """Where its library looks for passwords and keys."""
-    home = Path.home()
+    # Not Path.home(), which raises for a user that no machine knows, as a pod's may be.
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111
     named = [one for name in ("passfile", "sslkey") for one in _several(url.query.get(name, ()))]
     variables = [os.environ[name] for name in ("PGPASSFILE", "PGSSLKEY", "PGSERVICEFILE") if os.environ.get(name)]
     usual = (".pgpass", ".postgresql/postgresql.key", ".pg_service.conf")

@@ -10,13 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Annotated
+from weakref import WeakValueDictionary
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from syncd.clients.kubernetes.cluster import server
-from syncd.clients.kubernetes.credentials import Account, Credentials
+from syncd.clients.kubernetes.credentials import SERVICE, Account, Credentials
 from syncd.clients.kubernetes.kubeconfig import Kubeconfig
 from syncd.clients.kubernetes.writing import Kubernetes
 from syncd.core.addresses import is_address, normal
@@ -100,8 +102,25 @@ def laid_out(settings: Settings, prefix: str) -> Bundled | Labelled:
 
 def opened(name: str, settings: Settings, prefix: str, home: Path, environ: Mapping[str, str]) -> KubernetesTarget:
     """The target that these settings describe."""
-    client = Kubernetes(_credentials(settings, home, environ), timeout=settings.timeout, patience=settings.timeout)
-    return KubernetesTarget(name, laid_out(settings, prefix), client, settings.namespace, settings.server)
+    layout, client = laid_out(settings, prefix), _client(settings, home, environ)
+    return KubernetesTarget(name, layout, client, settings.namespace, settings.server)
+
+
+_clients: WeakValueDictionary[tuple[object, ...], Kubernetes] = WeakValueDictionary()
+_opening = Lock()
+
+
+def _client(settings: Settings, home: Path, environ: Mapping[str, str]) -> Kubernetes:
+    """One for all targets of one login, as long as any of them is open: of 100 namespaces each would greet the server
+    anew, with eight connections of its own."""
+    said = (settings.kubeconfig, settings.context, settings.url, settings.ca, settings.token_path, settings.timeout)
+    key = (*said, home, *(environ.get(name) for name in SERVICE))
+    with _opening:
+        found = _clients.get(key)
+        if found is None:
+            login = _credentials(settings, home, environ)
+            found = _clients[key] = Kubernetes(login, timeout=settings.timeout, patience=settings.timeout)
+    return found
 
 
 def extent(settings: Settings, prefix: str, home: Path) -> str:

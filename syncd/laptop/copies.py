@@ -1,0 +1,78 @@
+"""A copy of what a deployment has: read as a pass would, without what is withheld from a laptop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from syncd.core.errors import FixError, Reason, SyncError
+from syncd.core.merge import leaves
+from syncd.core.model import Item, Scope, Workspace
+from syncd.core.ports import Read
+from syncd.core.resolve import Resolution, fill, resolve
+from syncd.core.reveal import Gap, Reveal, gaps, without
+from syncd.core.secrets import is_secret
+
+
+@dataclass(frozen=True)
+class Copy:
+    """`resolution` holds the items of one deployment with their values, without those of `gaps`; those that can't be
+    had at all are blocked in it."""
+
+    deployment: str
+    environment: str
+    resolution: Resolution = field(repr=False)
+    gaps: Mapping[Item, tuple[Gap, ...]]
+
+    @property
+    def items(self) -> frozenset[Item]:
+        """All that the deployment is linked to."""
+        return self.resolution.linked.get(self.deployment, frozenset())
+
+    @property
+    def whole(self) -> Iterator[tuple[Item, Mapping[str, Any]]]:
+        """The items that nothing is missing from, in order, each with its effective fields."""
+        for item in sorted(self.resolution.resolved.keys() - self.gaps.keys()):
+            yield item, self.resolution.resolved[item].effective.fields
+
+    @property
+    def missing(self) -> Mapping[Item, tuple[SyncError, ...]]:
+        """The items that aren't whole, and why."""
+        withheld = {item: tuple(gap.error for gap in found) for item, found in self.gaps.items()}
+        blocked = {item: (error,) for item, error in self.resolution.blocked.items()}
+        return dict(sorted({**withheld, **blocked}.items(), key=lambda pair: pair[0]))
+
+    @property
+    def revealed(self) -> tuple[str, ...]:
+        """The items whose secrets it holds, for the audit record."""
+        return tuple(
+            f"{item.kind} {item.id}"
+            for item, one in sorted(self.resolution.resolved.items(), key=lambda pair: pair[0])
+            if any(is_secret(path, one.secret) for path, _ in leaves(one.effective.fields))
+        )
+
+    def less(self, items: frozenset[Item]) -> Copy:
+        """The same without these."""
+        kept = replace(
+            self.resolution,
+            resolved={item: one for item, one in self.resolution.resolved.items() if item not in items},
+            blocked={item: error for item, error in self.resolution.blocked.items() if item not in items},
+            linked={name: linked - items for name, linked in self.resolution.linked.items()},
+        )
+        return replace(self, resolution=kept, gaps={item: one for item, one in self.gaps.items() if item not in items})
+
+
+def copy(workspace: Workspace, deployment: str, reveal: Reveal, read: Read) -> Copy:
+    """What a deployment has, as a laptop may have it. What is withheld isn't even read.
+
+    Raises FixError for a deployment that the workspace hasn't.
+    """
+    found = workspace.deployments.get(deployment)
+    if found is None:
+        known = ", ".join(sorted(workspace.deployments)) or "none"
+        raise FixError(Reason.NOT_FOUND, f"deployment {deployment}", f"isn't in workspace {workspace.name}", known)
+    everything = resolve(replace(workspace, deployments={deployment: found}), Scope())
+    withheld = gaps(workspace, deployment, reveal)
+    resolution = without(everything, withheld)
+    return Copy(deployment, found.environment, fill(resolution, read(resolution.references)), withheld)

@@ -1,0 +1,81 @@
+"""A private folder that our backend reads on a laptop: made for one run, kept fresh, and taken away."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+from syncd.core.documents import Document, Documents, Mark, Observed, Seal
+from syncd.core.errors import SyncError
+from syncd.core.layouts.layered import Layered
+from syncd.core.plan import compare, writes
+from syncd.laptop.copies import Copy
+from syncd.targets.directory import DirectoryTarget
+
+_NAME = "syncd-dev-"
+_LOCK = ".lock"
+
+
+@contextmanager
+def private(environ: Mapping[str, str]) -> Iterator[Path]:
+    """A folder of one's own, in memory where there is such a place; what killed runs left is swept first."""
+    place = _place(environ)
+    for left in place.glob(f"{_NAME}{os.getuid()}-*"):
+        _sweep(left)
+    made = Path(tempfile.mkdtemp(prefix=f"{_NAME}{os.getuid()}-", dir=place))
+    # The kernel gives it back however this ends: whoever can take it may sweep.
+    lock = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+        os.close(lock)
+
+
+def write(folder: Path, copy: Copy, mark: Mark, seal: Seal) -> tuple[SyncError, ...]:
+    """Bring the folder to what the copy holds; what couldn't be written."""
+    layout = Layered(mark.workspace)
+    target = DirectoryTarget(mark.target, layout, str(folder))
+    observed = target.observe(None, seal)
+    goal = _goal(layout, copy, observed, seal)
+    batch = writes(compare(goal, observed, mark=mark, seal=seal, hold={}), goal, observed)
+    results = target.write(batch, mark, seal)
+    return tuple(error for error in results.values() if isinstance(error, SyncError))
+
+
+def _goal(layout: Layered, copy: Copy, observed: Observed, seal: Seal) -> Documents:
+    """A document each, with what is withheld from it told to whoever asks; one that isn't to be had says so, too."""
+    blocked = {layout.home(item): _nothing(error) for item, error in copy.resolution.blocked.items()}
+    return {**layout.documents(replace(copy.resolution, blocked={}), observed, seal), **blocked}
+
+
+def _nothing(error: SyncError) -> Document:
+    told = [[[], f"{error.subject}: {error.problem}", error.remedy]]
+    return Document({"layers": {}, "secrets": [], "withheld": told})
+
+
+def _place(environ: Mapping[str, str]) -> Path:
+    for name in (environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108  a folder that nobody knows is made in it
+        if name and Path(name).is_dir() and os.access(name, os.W_OK | os.X_OK):
+            return Path(name)
+    return Path(tempfile.gettempdir())
+
+
+def _sweep(left: Path) -> None:
+    """What a run left that was killed; one that still runs holds its lock."""
+    with suppress(OSError):
+        if left.lstat().st_uid != os.getuid() or left.is_symlink():
+            return
+        lock = os.open(left / _LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left, ignore_errors=True)
+        finally:
+            os.close(lock)

@@ -1,0 +1,105 @@
+"""`syncd preview`."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from syncd.registry import workspaces
+from tests.cli.runner import Syncd
+
+
+@pytest.fixture
+def previewed(syncd: Syncd) -> Syncd:
+    """With `pr-1` of etl-dev, and all of it synced."""
+    syncd.ok("preview", "create", "pr-1", "--of", "etl-dev", "--ttl", "7d")
+    syncd.ok("sync")
+    return syncd
+
+
+def documents(syncd: Syncd, deployment: str) -> dict[str, str]:
+    root = syncd.home / "files" / "analytics" / "deployments" / deployment
+    return {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
+
+
+def test_it_gets_what_its_base_gets(previewed: Syncd) -> None:
+    assert documents(previewed, "pr-1").keys() == documents(previewed, "etl-dev").keys() != set()
+
+
+def test_what_is_withheld_says_so_in_its_place(previewed: Syncd) -> None:
+    document = json.loads(documents(previewed, "pr-1")["connections/warehouse"])
+    assert document["withheld"][0][:2] == [["password"], "is withheld: it is a secret of environment prod"]
+    assert "from-the-environment" not in json.dumps(document)
+    (one,) = previewed.json("preview", "list")["previews"]
+    assert one["withheld"] == ["pr-1/warehouse"]
+
+
+def test_a_change_of_its_base_is_its_own(previewed: Syncd) -> None:
+    previewed.ok("override", "set", "warehouse", "--deployment", "etl-dev", "login=other")
+    previewed.ok("sync", "--changed")
+    assert '"other"' in documents(previewed, "pr-1")["connections/warehouse"]
+
+
+def test_deleted_its_documents_go(previewed: Syncd) -> None:
+    previewed.ok("preview", "delete", "pr-1", "--yes")
+    previewed.ok("sync")
+    assert documents(previewed, "pr-1") == {}
+    assert documents(previewed, "etl-dev") != {}
+
+
+def test_expired_it_goes_with_the_next_sync(previewed: Syncd, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = (datetime.now(timezone.utc) + timedelta(days=8)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    monkeypatch.setattr("syncd.cli.passes.now", lambda: later)
+    previewed.ok("sync")
+    assert documents(previewed, "pr-1") == {}
+    assert previewed.json("preview", "list")["previews"] == []
+    assert "expired: pr-1" in previewed.ok("history").out
+
+
+def test_made_again_it_is_as_it_is_told_now(previewed: Syncd) -> None:
+    previewed.ok("preview", "create", "pr-1", "--of", "etl-prod", "--target", "files")
+    (one,) = previewed.json("preview", "list")["previews"]
+    assert (one["of"], one["environment"], one["expires"], one["targets"]) == ("etl-prod", "dev", None, ["files"])
+
+
+def test_files_that_are_applied_leave_it_alone(previewed: Syncd, tmp_path: Path) -> None:
+    exported = previewed.ok("export").out
+    assert "pr-1" not in exported
+    (tmp_path / "all.yaml").write_text(exported)
+    previewed.ok("apply", "-f", str(tmp_path / "all.yaml"), "--prune", "--yes")
+    assert len(previewed.json("preview", "list")["previews"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["etl-dev", "--of", "etl-prod"], "is there, and no preview"),
+        (["pr-2", "--of", "etl-dew"], "etl-dew"),
+        (["pr-2", "--of", "pr-1"], "is itself a preview"),
+        (["pr-2", "--of", "etl-dev", "--ttl", "soon"], "--ttl is a number and a unit"),
+        (["pr-2", "--of", "etl-dev", "--ttl", "0d"], "--ttl is a minute at least"),
+        (["pr-2", "--of", "etl-dev", "-e", "nowhere"], "nowhere"),
+        (["pr-2", "--of", "etl-dev", "-t", "nowhere"], "nowhere"),
+    ],
+)
+def test_what_cannot_be_made_is_told(previewed: Syncd, arguments: list[str], said: str) -> None:
+    result = previewed("preview", "create", *arguments)
+    assert result.code != 0
+    assert said in result.said
+
+
+def test_a_deployment_is_no_preview_to_delete(previewed: Syncd) -> None:
+    assert "isn't there; there is pr-1" in previewed("preview", "delete", "etl-dev", "--yes").said
+
+
+def test_it_is_what_it_was_after_it_was_saved(previewed: Syncd) -> None:
+    from syncd import installation
+
+    registry = installation.load({"SYNCD_HOME": str(previewed.home)}).registry()
+    one = workspaces.load(registry, "analytics").deployments["pr-1"]
+    registry.engine.dispose()
+    assert (one.preview_of, one.environment) == ("etl-dev", "dev")
+    assert one.expires > datetime.now(timezone.utc).isoformat()[:10]
