@@ -27,6 +27,8 @@ from syncd.daemon.schedule import Cron, Kind, Rhythm, Turn, after, begun, due, h
 from syncd.daemon.settings import Configured
 from syncd.daemon.share import Permit, Share
 from syncd.daemon.work import over
+from syncd.installation import Installation
+from syncd.registry import status
 from syncd.registry.database import Registry
 from syncd.registry.lease import Lease, lease
 
@@ -46,10 +48,14 @@ class _Running:
 
 @dataclass
 class _Folder:
-    """Where the folder of definitions stands; `next` is by the monotonic clock."""
+    """Where the folder of definitions stands; `next` is by the monotonic clock.
+
+    It is `outdated` where what runs began by other settings: what comes of that says nothing of these.
+    """
 
     next: float = 0
     running: bool = False
+    outdated: bool = False
     applied: folder.Applied | None = None
     failure: SyncError | None = None
 
@@ -72,20 +78,23 @@ class Daemon:
         self._off = Event()
         self._unread: SyncError | None = None
         self._share = Share(self._take, clock.seconds)
+        self._folder = _Folder()
         self.configure(configured, registry)
 
     def configure(self, configured: Configured, registry: Registry) -> None:
-        """From now on by these settings and with this registry; passes that run end as they began."""
-        self._configured, settings = configured, configured.settings
+        """From now on by these settings and with this registry; passes that run end as they began.
+
+        Raises SyncError where the registry can't be had any more: then all stays as it was.
+        """
         self._known = Known(configured.installation, registry)
+        self._configured, settings = configured, configured.settings
         self._rhythm = Rhythm(
             settings.interval, settings.verify, settings.backoff, settings.jitter, by_cron=bool(settings.cron)
         )
         self._cron: Cron | None = begun(settings.cron, self._clock.utc()) if settings.cron else None
         self._targets: dict[Key, Target] = {}
-        self._folder = _Folder()
-        if configured.folder is None:
-            self.metrics.folder(None)
+        self._folder = _Folder(running=self._folder.running, outdated=self._folder.running)
+        self._forget_folders()
         # A pass each, at once: what an interval of other settings said is of no use, and the settings may heal.
         now = self._clock.seconds()
         self._turns = {key: turn._replace(next=min(turn.next, now), away=False) for key, turn in self._turns.items()}
@@ -197,19 +206,9 @@ class Daemon:
             kind,
             permit,
             clock=self._clock,
-            opener=partial(self._opened, configured),
+            opener=partial(_opened, configured.installation, self._targets),
         )
         self._start(work, f"pass over {key}")
-
-    def _opened(self, configured: Configured, name: str, workspace: str) -> Target:
-        """Kept between passes, so that each doesn't log in anew. A target has one pass at a time."""
-        key = Key(workspace, name)
-        found = self._targets.get(key) if configured is self._configured else None
-        if found is None:
-            found = configured.installation.target(name, workspace)
-            if configured is self._configured:
-                self._targets[key] = found
-        return found
 
     def _begin_folder(self) -> None:
         configured, state = self._configured.folder, self._folder
@@ -256,8 +255,8 @@ class Daemon:
         self._turns[ended.key] = after(turn, ended.ended, self._clock.seconds(), self._rhythm, random.random)
         if ended.failure is not None and ended.failure.reason is Reason.BUSY:
             return
-        if ended.actions.get("deleted"):
-            self._known.cleared(ended.key)
+        if ended.failure is not None or ended.actions.get("deleted"):
+            self._known.doubt(ended.key)
         self.metrics.ended(ended)
         for one in news(self._last.get(ended.key), ended):
             _log.log(one.level, one.message, extra={"fields": one.fields})
@@ -265,6 +264,10 @@ class Daemon:
 
     def _folder_ended(self, ended: FolderEnded) -> None:
         before, state = self._folder.failure, self._folder
+        if state.outdated:
+            self._folder = _Folder()
+            self._forget_folders()
+            return
         wait = self._rhythm.interval if not self._rhythm.by_cron or ended.failure else float("inf")
         state.running, state.next = False, self._clock.seconds() + wait
         state.applied, state.failure = ended.applied, ended.failure
@@ -274,9 +277,25 @@ class Daemon:
         elif ended.failure is None and before is not None:
             _log.info("definitions can be applied again")
 
+    def _forget_folders(self) -> None:
+        """Nothing is wrong with a folder that isn't applied any more."""
+        folder = self._configured.folder
+        if folder is None:
+            self.metrics.folder(None)
+        with suppress(SyncError):  # it stays in `syncd status`, until the settings are read again
+            status.forget_folders(self._known.registry, but=str(folder[0]) if folder else "")
+
     def _tell_registry(self, unread: SyncError | None) -> None:
         if unread is not None and str(unread) != str(self._unread):
             _log.warning("the registry can't be used", extra={"fields": document(unread)})
         elif unread is None and self._unread is not None:
             _log.info("the registry can be used again")
         self._unread = unread
+
+
+def _opened(installation: Installation, kept: dict[Key, Target], name: str, workspace: str) -> Target:
+    """Kept between passes, so that each doesn't log in anew. A target has one pass at a time."""
+    key = Key(workspace, name)
+    if key not in kept:
+        kept[key] = installation.target(name, workspace)
+    return kept[key]

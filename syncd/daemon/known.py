@@ -44,8 +44,8 @@ class Known:
             self._targets[name] = frozenset(Key(name, target) for target in targets)
         self.targets = frozenset().union(*self._targets.values())
 
-    def cleared(self, key: Key) -> None:
-        """Documents of this target were taken away: it may have none left, and be no target of its workspace's."""
+    def doubt(self, key: Key) -> None:
+        """It may be no target of its workspace's any more: its documents were taken away, or it was forgotten."""
         self._targets.pop(key.workspace, None)
 
     def workspace(self, key: Key) -> Workspace:

@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 
 from syncd.core import changes
-from syncd.core.errors import Reason
+from syncd.core.errors import Reason, WaitError
 from syncd.core.model import Deployment
+from syncd.daemon.settings import load
 from syncd.registry import keys as rotation
+from syncd.registry import record
 from syncd.registry.lease import lease
 from syncd.targets.directory import DirectoryTarget
 from tests.daemon.ticking import FILES, Ticking
 from tests.strategies import SENTINEL
-from tests.sync.world import BASE, LAKE, NAME, WAREHOUSE, World, document
+from tests.sync.world import BASE, LAKE, NAME, WAREHOUSE, World, deployments, document
 
 BOTH = replace(BASE, deployments={**BASE.deployments, "ml": Deployment("ml", "prod", ("other",))})
 
@@ -185,6 +187,32 @@ def test_a_registry_that_was_replaced_is_opened_anew(live: Ticking, tmp_path: Pa
     host(live, "in-the-new-file")
     live.settle()
     assert live.metrics()[f'syncd_registry_revision{{workspace="{NAME}"}}'] == live.world.load().revision
+
+
+def test_settings_that_come_while_the_registry_is_gone_change_nothing(live: Ticking) -> None:
+    live.configure("definitions", path="nowhere")
+    configured, registry = load(live.world.environ), live.world.installation.registry()
+    path = live.world.home / "registry.db"
+    path.rename(path.with_suffix(".away"))
+    with pytest.raises(WaitError):
+        live.daemon.configure(configured, registry)
+    path.with_suffix(".away").rename(path)
+    live.tick()
+    assert live.metrics()["syncd_definitions_error"] == 0
+
+
+def test_a_target_that_was_forgotten_is_passed_over_no_more(world: World) -> None:
+    world.save(BOTH)
+    live = Ticking(world).settle()
+    world.change(lambda here: deployments(here, ml=()))
+    path = world.home / "syncd.toml"
+    path.write_text(path.read_text().replace("[targets.other]", "[targets.another]"))
+    live.reload()
+    live.settle()
+    with world.registry() as registry:
+        record.forget(registry, NAME, "other")
+    live.later(300).later(300)
+    assert not [name for name in live.metrics() if name.startswith("syncd_target_failing") and '"other"' in name]
 
 
 def test_keys_that_were_rotated_are_read_again(live: Ticking) -> None:
