@@ -13,9 +13,12 @@ import pytest
 from syncd.core import changes
 from syncd.core.errors import Reason, WaitError
 from syncd.core.model import Deployment
+from syncd.daemon import work
+from syncd.daemon.clock import Clock
+from syncd.daemon.schedule import Kind
 from syncd.daemon.settings import load
 from syncd.registry import keys as rotation
-from syncd.registry import record
+from syncd.registry import record, status
 from syncd.registry.lease import lease
 from syncd.targets.directory import DirectoryTarget
 from tests.daemon.ticking import FILES, Ticking
@@ -252,6 +255,26 @@ def test_whoever_has_the_lease_when_it_starts_leaves_it_ready(world: World) -> N
     assert world.files() == {}
 
 
+def test_a_pass_that_was_overtaken_before_it_had_the_lease_says_nothing_of_the_target(live: Ticking) -> None:
+    world, before = live.world, live.world.load()
+    host(live, "new-host")
+    assert world.sync().error is None
+    with world.registry() as registry, lease(registry, wait=0) as taken:
+        ended = work.over(
+            world.installation,
+            registry,
+            before,
+            FILES,
+            Kind.VERIFY,
+            taken,
+            clock=Clock(),
+            opener=world.installation.target,
+        )
+        assert ended.failure is not None
+        assert ended.failure.reason is Reason.BUSY
+        assert status.failure(registry, *FILES) is None
+
+
 def test_a_guard_is_held_for_a_day_and_told_once(live: Ticking, caplog: pytest.LogCaptureFixture) -> None:
     live.world.save(replace(live.world.load(), definitions={}), asked=False)
     before = live.world.files().keys()
@@ -326,5 +349,6 @@ def test_whatever_ends_a_pass_ends_nothing_else(
         live.later(900)
     assert live.passes() == 2
     assert SENTINEL not in caplog.text
+    assert "test_engine.py" in caplog.text
     live.later(5)
     assert live.passes() == 3
