@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -77,6 +77,7 @@ class Daemon:
         self._ended: SimpleQueue[Look | FolderEnded | None] = SimpleQueue()
         self._off = Event()
         self._unread: SyncError | None = None
+        self._broken: Mapping[str, SyncError] = {}
         self._share = Share(self._take, clock.seconds)
         self._folder = _Folder()
         self.configure(configured, registry)
@@ -129,6 +130,7 @@ class Daemon:
         except SyncError as error:
             unread = error
         self._tell_registry(unread)
+        self._tell_broken()
         self._ticked = self._clock.seconds()
         self.metrics.ticked(self._clock.utc(), unread, self.at_work, self.hanging)
 
@@ -291,6 +293,14 @@ class Daemon:
         elif unread is None and self._unread is not None:
             _log.info("the registry can be used again")
         self._unread = unread
+
+    def _tell_broken(self) -> None:
+        before, self._broken = self._broken, self._known.broken
+        for name, error in self._broken.items():
+            if str(before.get(name)) != str(error):
+                _log.warning("a workspace can't be used", extra={"fields": {"workspace": name, **document(error)}})
+        for name in before.keys() - self._broken.keys():
+            _log.info("a workspace can be used again", extra={"fields": {"workspace": name}})
 
 
 def _opened(installation: Installation, kept: dict[Key, Target], name: str, workspace: str) -> Target:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import and_, select, update
 
 from syncd.core import changes
 from syncd.core.errors import Reason, WaitError
@@ -18,7 +19,8 @@ from syncd.daemon.clock import Clock
 from syncd.daemon.schedule import Kind
 from syncd.daemon.settings import load
 from syncd.registry import keys as rotation
-from syncd.registry import record, status
+from syncd.registry import record, status, tables
+from syncd.registry.database import writing
 from syncd.registry.lease import lease
 from syncd.targets.directory import DirectoryTarget
 from tests.daemon.ticking import FILES, Ticking
@@ -190,6 +192,26 @@ def test_a_registry_that_was_replaced_is_opened_anew(live: Ticking, tmp_path: Pa
     host(live, "in-the-new-file")
     live.settle()
     assert live.metrics()[f'syncd_registry_revision{{workspace="{NAME}"}}'] == live.world.load().revision
+
+
+def test_a_workspace_that_is_damaged_stops_no_other(live: Ticking, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "syncd")
+    live.world.save(replace(BASE, name="finance", revision=0), name="finance")
+    live.settle()
+    with live.world.registry() as registry, writing(registry.engine) as connection:
+        parts, known = tables.parts, tables.workspaces
+        there = and_(parts.c.workspace == "finance", parts.c.sealed.is_not(None))
+        kept = connection.execute(select(parts.c.sealed).where(there)).scalar_one()
+        connection.execute(update(parts).where(there).values(sealed="damaged"))
+        connection.execute(update(known).where(known.c.name == "finance").values(revision=2))
+    host(live, "new-host")
+    live.tick().tick()
+    assert "new-host" in live.world.path(document("etl", WAREHOUSE)).read_text()
+    assert [one["workspace"] for one in told(caplog, "a workspace can't be used")] == ["finance"]
+    with live.world.registry() as registry, writing(registry.engine) as connection:
+        connection.execute(update(parts).where(there).values(sealed=kept))
+    live.tick()
+    assert [one["workspace"] for one in told(caplog, "a workspace can be used again")] == ["finance"]
 
 
 def test_settings_that_come_while_the_registry_is_gone_change_nothing(live: Ticking) -> None:
