@@ -85,7 +85,7 @@ class Problems(FixError):
         return "\n".join(str(error) for error in self.errors)
 
 
-def origin(error: Exception) -> str:
+def origin(error: BaseException) -> str:
     """Where an error was raised, as file and line, for one whose message may hold a value."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(last.filename).name}:{last.lineno}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +27,7 @@ from syncd.daemon.schedule import Cron, Kind, Rhythm, Turn, after, begun, due, h
 from syncd.daemon.settings import Configured
 from syncd.daemon.share import Permit, Share
 from syncd.daemon.work import over
+from syncd.installation import Installation
 from syncd.registry import status
 from syncd.registry.database import Registry
 from syncd.registry.lease import Lease, lease
@@ -52,12 +53,14 @@ class _Running:
 
 @dataclass
 class _Folder:
-    """Where the folder of definitions stands; `next` is by the monotonic clock. What is `stale` began by settings
-    that are gone: the next one begins when it has ended."""
+    """Where the folder of definitions stands; `next` is by the monotonic clock.
+
+    It is `outdated` where what runs began by other settings: what comes of that says nothing of these.
+    """
 
     next: float = 0
     running: bool = False
-    stale: bool = False
+    outdated: bool = False
     applied: folder.Applied | None = None
     failure: SyncError | None = None
 
@@ -81,26 +84,28 @@ class Daemon:
         self._folder = _Folder()
         self._former: list[Registry] = []
         self._unread: SyncError | None = None
+        self._broken: Mapping[str, SyncError] = {}
         self._share = Share(self._take, clock.seconds)
-        self._set(configured, registry)
+        self._set(configured, Known(configured.installation, registry, self._former.append))
 
     def configure(self, configured: Configured, registry: Registry) -> None:
-        """From now on by these settings and with this registry; passes that run end as they began."""
-        self._former.append(self._known.registry)
-        self._set(configured, registry)
+        """From now on by these settings and with this registry; passes that run end as they began.
 
-    def _set(self, configured: Configured, registry: Registry) -> None:
-        self._configured, settings = configured, configured.settings
-        self._known = Known(configured.installation, registry, self._former.append)
+        Raises SyncError where the registry can't be had any more: then all stays as it was.
+        """
+        known = Known(configured.installation, registry, self._former.append)
+        self._former.append(self._known.registry)
+        self._set(configured, known)
+
+    def _set(self, configured: Configured, known: Known) -> None:
+        self._known, self._configured, settings = known, configured, configured.settings
         self._rhythm = Rhythm(
             settings.interval, settings.verify, settings.backoff, settings.jitter, by_cron=bool(settings.cron)
         )
         self._cron: Cron | None = begun(settings.cron, self._clock.utc()) if settings.cron else None
         self._targets: dict[Key, Target] = {}
-        self._folder = _Folder(running=self._folder.running, stale=self._folder.running)
-        self._folder_is_new = True
-        if configured.folder is None:
-            self.metrics.folder(None)
+        self._folder = _Folder(running=self._folder.running, outdated=self._folder.running)
+        self._forget_folders()
         # A pass each, at once: what an interval of other settings said is of no use, and the settings may heal.
         now = self._clock.seconds()
         self._turns = {key: _at_once(turn, now) for key, turn in self._turns.items()}
@@ -137,6 +142,7 @@ class Daemon:
         except SyncError as error:
             unread = error
         self._tell_registry(unread)
+        self._tell_broken()
         self._ticked = self._clock.seconds()
         self.metrics.ticked(self._clock.utc(), unread, self.at_work, self.hanging)
 
@@ -164,8 +170,6 @@ class Daemon:
     def _look(self) -> None:
         """Which targets there are, and whether a crontab fired."""
         self._known.look(self._clock.now())
-        if self._folder_is_new:
-            self._forget_other_folders()
         for key in self._turns.keys() - self._known.targets - self._running.keys():
             self.metrics.gone(key)
             del self._turns[key]
@@ -178,14 +182,6 @@ class Daemon:
             now = self._clock.seconds()
             self._turns = {key: hastened(turn, now) for key, turn in self._turns.items()}
             self._folder.next = now
-
-    def _forget_other_folders(self) -> None:
-        """What was wrong with a folder that isn't ours any more is nobody's to mend."""
-        ours = str(self._configured.folder[0]) if self._configured.folder else ""
-        for path in status.folders(self._known.registry):
-            if path != ours:
-                status.recovered(self._known.registry, status.NOWHERE, path)
-        self._folder_is_new = False
 
     def _begin(self) -> None:
         self._begin_folder()
@@ -231,21 +227,11 @@ class Daemon:
             kind,
             permit,
             clock=self._clock,
-            opener=partial(self._opened, configured),
+            opener=partial(_opened, configured.installation, self._targets),
         )
         began = self._clock.now()
         revision = self._known.revision(key)
         self._start(work, f"pass over {key}", lambda error: Look(key, kind, revision, began, 0, {}, (), error))
-
-    def _opened(self, configured: Configured, name: str, workspace: str) -> Target:
-        """Kept between passes, so that each doesn't log in anew. A target has one pass at a time."""
-        key = Key(workspace, name)
-        found = self._targets.get(key) if configured is self._configured else None
-        if found is None:
-            found = configured.installation.target(name, workspace)
-            if configured is self._configured:
-                self._targets[key] = found
-        return found
 
     def _begin_folder(self) -> None:
         configured, state = self._configured.folder, self._folder
@@ -298,8 +284,8 @@ class Daemon:
         self._turns[ended.key] = turn if running.configured is self._configured else _at_once(turn, now)
         if ended.failure is not None and ended.failure.reason is Reason.BUSY:
             return
-        if ended.actions.get("deleted"):
-            self._known.cleared(ended.key)
+        if ended.failure is not None or ended.actions.get("deleted"):
+            self._known.doubt(ended.key)
         self.metrics.ended(ended)
         for one in news(self._last.get(ended.key), ended):
             _log.log(one.level, one.message, extra={"fields": one.fields})
@@ -307,8 +293,9 @@ class Daemon:
 
     def _folder_ended(self, ended: FolderEnded) -> None:
         before, state = self._folder.failure, self._folder
-        if state.stale:
-            state.running = state.stale = False
+        if state.outdated:
+            self._folder = _Folder()
+            self._forget_folders()
             return
         wait = self._rhythm.interval if not self._rhythm.by_cron or ended.failure else float("inf")
         state.running, state.next = False, self._clock.seconds() + wait
@@ -319,6 +306,14 @@ class Daemon:
         elif ended.failure is None and before is not None:
             _log.info("definitions can be applied again")
 
+    def _forget_folders(self) -> None:
+        """Nothing is wrong with a folder that isn't applied any more."""
+        folder = self._configured.folder
+        if folder is None:
+            self.metrics.folder(None)
+        with suppress(SyncError):  # it stays in `syncd status`, until the settings are read again
+            status.forget_folders(self._known.registry, but=str(folder[0]) if folder else "")
+
     def _tell_registry(self, unread: SyncError | None) -> None:
         if unread is not None and str(unread) != str(self._unread):
             _log.warning("the registry can't be used", extra={"fields": document(unread)})
@@ -326,6 +321,22 @@ class Daemon:
             _log.info("the registry can be used again")
         self._unread = unread
 
+    def _tell_broken(self) -> None:
+        before, self._broken = self._broken, self._known.broken
+        for name, error in self._broken.items():
+            if str(before.get(name)) != str(error):
+                _log.warning("a workspace can't be used", extra={"fields": {"workspace": name, **document(error)}})
+        for name in before.keys() - self._broken.keys():
+            _log.info("a workspace can be used again", extra={"fields": {"workspace": name}})
+
 
 def _at_once(turn: Turn, now: float) -> Turn:
     return turn._replace(next=min(turn.next, now), away=False)
+
+
+def _opened(installation: Installation, kept: dict[Key, Target], name: str, workspace: str) -> Target:
+    """Kept between passes, so that each doesn't log in anew. A target has one pass at a time."""
+    key = Key(workspace, name)
+    if key not in kept:
+        kept[key] = installation.target(name, workspace)
+    return kept[key]

@@ -85,13 +85,12 @@ class _Process:
         self._told = False
         try:
             configured = load(self._environ)
-            registry = configured.installation.registry()
+            self._daemon.configure(configured, configured.installation.registry())
         except SyncError as error:
             for one in error.errors if isinstance(error, Problems) else (error,):
                 _log.error("settings can't be used, and stay as they were", extra={"fields": document(one)})
             self._daemon.metrics.reloaded(failed=True)
             return
-        self._daemon.configure(configured, registry)
         self._daemon.metrics.reloaded(failed=False)
         self.configured = configured
         _log.info("settings were read again")

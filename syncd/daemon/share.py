@@ -12,8 +12,9 @@ from sqlalchemy import Connection
 from syncd.core.errors import Reason, WaitError
 from syncd.registry.lease import Lease
 
-_TURN, _PAUSE = 60, 0.5
-"""Seconds that passes may follow one another under one lease; and that others are then given to take it."""
+_TURN, _END, _PAUSE = 60, 30, 0.5
+"""Seconds that passes may follow one another under one lease; that none begins then, so that those at work may end; and
+that others are then given to take it."""
 
 Take = Callable[[], AbstractContextManager[Lease]]
 """Take the lease at once. Raises WaitError where somebody else has it."""
@@ -26,7 +27,7 @@ class Share:
         self._take, self._clock = take, clock
         self._held: AbstractContextManager[Lease] | None = None
         self._lease: Lease | None = None
-        self._users, self._since, self._again = 0, 0.0, 0.0
+        self._users, self._since, self._again, self._late = 0, 0.0, 0.0, False
 
     def enter(self) -> Lease | None:
         """For one pass more; None while it is others' turn. Raises WaitError where somebody else has it."""
@@ -36,7 +37,10 @@ class Share:
                 return None
             held = self._take()
             self._lease = held.__enter__()
-            self._held, self._since = held, now
+            self._held, self._since, self._late = held, now, False
+        elif now - self._since > _TURN + _END:
+            # One that takes so long has it anyway: the others go on beside it.
+            self._since, self._late = now, True
         elif now - self._since > _TURN:
             return None
         self._users += 1
@@ -47,7 +51,7 @@ class Share:
         self._users -= 1
         if self._users == 0 and self._held is not None:
             held, self._held, self._lease = self._held, None, None
-            if self._clock() - self._since > _TURN:
+            if self._late or self._clock() - self._since > _TURN:
                 self._again = self._clock() + _PAUSE
             held.__exit__(None, None, None)
 

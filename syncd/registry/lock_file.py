@@ -113,9 +113,21 @@ def _taken(path: Path, wait: float) -> int:
                 raise WaitError(Reason.UNAVAILABLE, str(path), problem, "make room, then sync again") from None
             remedy = "let the user that runs syncd write there"
             raise FixError(Reason.ACCESS_DENIED, str(path), problem, remedy) from None
-        if _locked(handle, path):
+        locked = False
+        try:
+            locked = _locked(handle, path)
+        except OSError as error:
+            raise FixError(
+                Reason.ACCESS_DENIED,
+                str(path),
+                f"can't be locked: {os.strerror(error.errno or 0)}",
+                "keep the registry on a file system with locks, or in PostgreSQL",
+            ) from None
+        finally:
+            if not locked:
+                os.close(handle)
+        if locked:
             return handle
-        os.close(handle)
         if time.monotonic() >= deadline:
             raise WaitError(
                 Reason.BUSY, str(path), f"another pass has been writing for {wait:g} s", "wait longer with --wait"

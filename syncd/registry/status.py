@@ -100,6 +100,14 @@ def recovered(registry: Registry, workspace: str, target: str) -> None:
         connection.execute(delete(table).where(table.c.workspace == workspace, table.c.target == target))
 
 
+def forget_folders(registry: Registry, *, but: str) -> None:
+    """Forget what is wrong with any other folder of definitions; another daemon's says it again at its next try."""
+    if folders(registry).keys() - {but}:  # a transaction that writes waits for others that do
+        table = tables.failures
+        with writing(registry.engine) as connection:
+            connection.execute(delete(table).where(table.c.workspace == NOWHERE, table.c.target != but))
+
+
 def folders(registry: Registry) -> Mapping[str, Status]:
     """The folders of definitions that can't be applied, and why."""
     table = tables.failures

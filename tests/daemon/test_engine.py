@@ -9,18 +9,24 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import and_, select, update
 
 from syncd.core import changes
-from syncd.core.errors import Reason
+from syncd.core.errors import Reason, WaitError
 from syncd.core.model import Deployment
+from syncd.daemon import work
+from syncd.daemon.clock import Clock
 from syncd.daemon.process import _Process
+from syncd.daemon.schedule import Kind
 from syncd.daemon.settings import load
 from syncd.registry import keys as rotation
+from syncd.registry import record, status, tables
+from syncd.registry.database import writing
 from syncd.registry.lease import lease
 from syncd.targets.directory import DirectoryTarget
 from tests.daemon.ticking import FILES, Ticking
 from tests.strategies import SENTINEL
-from tests.sync.world import BASE, LAKE, NAME, WAREHOUSE, World, document
+from tests.sync.world import BASE, LAKE, NAME, WAREHOUSE, World, deployments, document
 
 BOTH = replace(BASE, deployments={**BASE.deployments, "ml": Deployment("ml", "prod", ("other",))})
 
@@ -194,6 +200,52 @@ def test_a_registry_that_was_replaced_is_opened_anew(live: Ticking, tmp_path: Pa
     assert live.metrics()[f'syncd_registry_revision{{workspace="{NAME}"}}'] == live.world.load().revision
 
 
+def test_a_workspace_that_is_damaged_stops_no_other(live: Ticking, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "syncd")
+    live.world.save(replace(BASE, name="finance", revision=0), name="finance")
+    live.settle()
+    with live.world.registry() as registry, writing(registry.engine) as connection:
+        parts, known = tables.parts, tables.workspaces
+        there = and_(parts.c.workspace == "finance", parts.c.sealed.is_not(None))
+        kept = connection.execute(select(parts.c.sealed).where(there)).scalar_one()
+        connection.execute(update(parts).where(there).values(sealed="damaged"))
+        connection.execute(update(known).where(known.c.name == "finance").values(revision=2))
+    host(live, "new-host")
+    live.tick().tick()
+    assert "new-host" in live.world.path(document("etl", WAREHOUSE)).read_text()
+    assert [one["workspace"] for one in told(caplog, "a workspace can't be used")] == ["finance"]
+    with live.world.registry() as registry, writing(registry.engine) as connection:
+        connection.execute(update(parts).where(there).values(sealed=kept))
+    live.tick()
+    assert [one["workspace"] for one in told(caplog, "a workspace can be used again")] == ["finance"]
+
+
+def test_settings_that_come_while_the_registry_is_gone_change_nothing(live: Ticking) -> None:
+    live.configure("definitions", path="nowhere")
+    configured, registry = load(live.world.environ), live.world.installation.registry()
+    path = live.world.home / "registry.db"
+    path.rename(path.with_suffix(".away"))
+    with pytest.raises(WaitError):
+        live.daemon.configure(configured, registry)
+    path.with_suffix(".away").rename(path)
+    live.tick()
+    assert live.metrics()["syncd_definitions_error"] == 0
+
+
+def test_a_target_that_was_forgotten_is_passed_over_no_more(world: World) -> None:
+    world.save(BOTH)
+    live = Ticking(world).settle()
+    world.change(lambda here: deployments(here, ml=()))
+    path = world.home / "syncd.toml"
+    path.write_text(path.read_text().replace("[targets.other]", "[targets.another]"))
+    live.reload()
+    live.settle()
+    with world.registry() as registry:
+        record.forget(registry, NAME, "other")
+    live.later(300).later(300)
+    assert not [name for name in live.metrics() if name.startswith("syncd_target_failing") and '"other"' in name]
+
+
 def test_keys_that_were_rotated_are_read_again(live: Ticking) -> None:
     rotated(live.world)
     host(live, "under-the-new-key")
@@ -229,6 +281,26 @@ def test_whoever_has_the_lease_when_it_starts_leaves_it_ready(world: World) -> N
         live.tick()
     assert live.daemon.begun
     assert world.files() == {}
+
+
+def test_a_pass_that_was_overtaken_before_it_had_the_lease_says_nothing_of_the_target(live: Ticking) -> None:
+    world, before = live.world, live.world.load()
+    host(live, "new-host")
+    assert world.sync().error is None
+    with world.registry() as registry, lease(registry, wait=0) as taken:
+        ended = work.over(
+            world.installation,
+            registry,
+            before,
+            FILES,
+            Kind.VERIFY,
+            taken,
+            clock=Clock(),
+            opener=world.installation.target,
+        )
+        assert ended.failure is not None
+        assert ended.failure.reason is Reason.BUSY
+        assert status.failure(registry, *FILES) is None
 
 
 def test_a_guard_is_held_for_a_day_and_told_once(live: Ticking, caplog: pytest.LogCaptureFixture) -> None:
@@ -335,6 +407,7 @@ def test_whatever_ends_a_pass_ends_nothing_else(
         live.later(900)
     assert live.passes() == 2
     assert SENTINEL not in caplog.text
+    assert "test_engine.py" in caplog.text
     live.later(5)
     assert live.passes() == 3
 

@@ -123,6 +123,19 @@ def test_once_no_folder_is_to_be_applied_any_more_none_is_wrong(applying: Tickin
     settings.write_text(settings.read_text().partition("[definitions]")[0])
     applying.reload()
     assert applying.metrics()["syncd_definitions_error"] == 0
+    assert failures(applying) == []
+
+
+def test_what_comes_of_a_folder_after_it_was_given_up_is_no_news(applying: Ticking, folder: pathlib.Path) -> None:
+    (folder / "one.yaml").write_text("workspace: [")
+    applying.seconds += 60
+    applying.daemon.tick()
+    settings = applying.world.home / "syncd.toml"
+    settings.write_text(settings.read_text().partition("[definitions]")[0])
+    applying.reload()
+    applying.settled()
+    assert applying.metrics()["syncd_definitions_error"] == 0
+    assert failures(applying) == []
 
 
 def test_with_prune_what_no_file_names_goes_where_the_guard_lets_it(applying: Ticking, folder: pathlib.Path) -> None:

@@ -77,6 +77,22 @@ def test_passes_that_follow_one_another_let_others_have_it_now_and_then() -> Non
     assert one.share.enter() is not None
 
 
+def test_a_pass_that_takes_long_keeps_the_others_waiting_for_half_a_minute_alone() -> None:
+    one = Counting()
+    one.share.enter()
+    one.now = 89
+    assert one.share.enter() is None
+    one.now = 91
+    assert one.share.enter() is not None
+    one.now = 152
+    assert one.share.enter() is None
+    for _ in range(2):
+        one.share.leave()
+    assert not one.held
+    assert one.share.enter() is None
+    assert one.taken == 1
+
+
 def test_a_pass_may_write_until_its_deadline() -> None:
     one, off = Counting(), threading.Event()
     permit = Permit(Free(), 5, lambda: one.now, off)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -124,6 +125,20 @@ def test_a_folder_that_cannot_be_written_is_refused_with_the_way_out(tmp_path: P
     finally:
         tmp_path.chmod(0o755)
     assert answer.startswith("FixError AccessDenied: registry.db.lock: can't be opened")
+
+
+def test_a_file_system_without_locks_is_refused_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(handle: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with monkeypatch.context() as patch:
+        patch.setattr("fcntl.flock", flock)
+        with pytest.raises(FixError, match="can't be locked: No locks available"), lease(tmp_path / REGISTRY, wait=0):
+            pass
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_pass_that_writes_leaves_a_trace_and_one_that_does_not_leaves_none(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_processes_that_make_a_registry_at_once_make_one(
 def test_an_older_registry_is_upgraded_once_by_replicas_that_start_at_once(registry: Registry, folder: Path) -> None:
     saved = save(registry, LINKED)
     with writing(registry.engine) as connection_:
-        connection_.exec_driver_sql("DROP TABLE leases, begun")
+        connection_.exec_driver_sql("DROP TABLE leases, begun, reveals")
         connection_.exec_driver_sql("UPDATE alembic_version SET version_num = '0003'")
     assert set(at_once.at_once(at_once.create, [(folder,)] * 3)) == {registry.instance}
     with reading(registry.engine) as connection_:

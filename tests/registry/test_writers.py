@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 from syncd.core.changes import link, unlink
 from syncd.core.model import Key, Workspace
 from syncd.registry import history, workspaces
-from syncd.registry.database import Registry
+from syncd.registry.database import Registry, reading
 from tests.registry import processes
 from tests.registry.registries import NAME, change, connection, save, workspace
 
@@ -61,3 +62,12 @@ def test_revisions_are_numbered_without_a_gap(registry: Registry, folder: Path) 
     processes.at_once(processes.link_each, [(folder, "warehouse", NAMES[part::4]) for part in range(4)])
     numbers = [one.number for one in history.revisions(registry, NAME, last=99)]
     assert numbers == list(range(len(NAMES) + 1, 0, -1))
+
+
+def test_however_many_are_at_it_one_more_may_read(registry: Registry) -> None:
+    """More than a pool of the usual size gives."""
+    save(registry, unlinked())
+    with ExitStack() as busy:
+        for _ in range(20):
+            busy.enter_context(reading(registry.engine))
+        assert workspaces.revisions(registry) == {NAME: 1}

@@ -93,6 +93,8 @@ def engine(url: URL) -> Engine:
             hide_parameters=True,
             # A server that was started anew is met by a new connection.
             pool_pre_ping=True,
+            # Who wants one gets one: passes that wait for each other would keep the lease from being kept alive.
+            max_overflow=-1,
             connect_args={name: value for name, value in _CONNECTING.items() if name not in url.query},
         )
     except ImportError:

@@ -52,7 +52,8 @@ def credentials(url: URL) -> tuple[Path, ...]:
 def engine(url: URL) -> Engine:
     """Opens nothing yet."""
     waiting = {} if "timeout" in url.query else {"timeout": _TIMEOUT}
-    made = create_engine(url, hide_parameters=True, connect_args=waiting)
+    # Who wants a connection gets one: passes that wait for each other would keep the rest from reading.
+    made = create_engine(url, hide_parameters=True, max_overflow=-1, connect_args=waiting)
 
     @event.listens_for(made, "connect")
     def prepared(connection: object, record: object) -> None:
