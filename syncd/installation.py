@@ -262,15 +262,15 @@ def _content(path: Path) -> Mapping[str, Any]:
         raise FixError(
             Reason.NOT_FOUND, str(path), "there is no installation here", "`syncd init` makes one, or set SYNCD_HOME"
         ) from None
-    except tomllib.TOMLDecodeError as error:
-        # Of its text only the place: the rest may quote what stands there.
-        where = _TOML_PLACE.search(str(error))
-        subject = f"{path} ({where[0]})" if where else str(path)
-        raise FixError(Reason.INVALID_SETTINGS, subject, "isn't TOML") from None
     except (OSError, UnicodeDecodeError):
         raise FixError(
             Reason.INVALID_SETTINGS, str(path), "can't be read", "let the user that runs syncd read it, as UTF-8"
         ) from None
+    except (ValueError, RecursionError) as error:  # its own error, and what it doesn't expect
+        # Of its text only the place: the rest may quote what stands there.
+        where = _TOML_PLACE.search(str(error))
+        subject = f"{path} ({where[0]})" if where else str(path)
+        raise FixError(Reason.INVALID_SETTINGS, subject, "isn't TOML") from None
     return content
 
 

@@ -176,7 +176,7 @@ def _passed(shared: _Shared, name: str, taken: Lease, now: str, accept: str, pro
         failure = _unexpected(name, error)
     else:
         return Pass(name, shared.workspace.revision, prepared, outcomes)
-    if failure.reason is not Reason.BUSY:  # which says nothing of the target: this pass had to give way
+    if failure.reason is not Reason.GAVE_WAY:  # which says nothing of the target: this pass had to give way
         # Where the registry itself can't be written, the caller is told all the same.
         with suppress(SyncError):
             status.failed(shared.registry, shared.workspace.name, name, failure, now)

@@ -95,16 +95,24 @@ def prepare(
 
     goal = layout.documents(resolution, observed, seal)
     owned = _owned(layout, observed, mark) if scope.verify else record.counts(target.name)
-    plan = compare(goal, observed, mark=mark, seal=seal, hold=blocked)
-    plan = guard(
-        plan,
-        of=owned,
-        item=_taken(layout, goal),
-        deployment=layout.deployment,
-        asked=scope.asked,
-        before=scope.held,
-        accept=accept,
-    )
+
+    def planned(goal: Documents) -> Plan:
+        return guard(
+            compare(goal, observed, mark=mark, seal=seal, hold=blocked),
+            of=owned,
+            item=_taken(layout, goal),
+            deployment=layout.deployment,
+            asked=scope.asked,
+            before=scope.held,
+            accept=accept,
+        )
+
+    plan = planned(goal)
+    # What is known to fail is awaited from the beginning: a nameplate that said otherwise for a moment would be wrong.
+    awaiting = layout.awaiting(goal, _missing(goal, observed, plan.hold))
+    if awaiting:
+        goal = {**goal, **awaiting}
+        plan = planned(goal)
     if scope.verify and not observed.stamps:
         plan = _makeable(plan, target)
     warnings = layout.warnings(resolution, observed) if scope.verify else ()

@@ -17,8 +17,8 @@ from syncd.cli.options import (
     examples,
     kind_of,
 )
-from syncd.cli.session import start
-from syncd.core import changes
+from syncd.cli.session import Session, start
+from syncd.core import changes, reveal
 from syncd.core.errors import FixError, Reason
 from syncd.core.explain import Explanation, displayed
 from syncd.core.explain import explain as explained
@@ -41,12 +41,14 @@ def explain(
 
     Layers, the lowest first: definition, environment, link. Secrets are masked; a reference is shown by its name.
     """
-    here = start(workspace).load()
+    session = start(workspace)
+    here = session.load()
     find.deployment(here, deployment)
     item = Item(deployment, kind_of(variable), id_)
     found = explained(here, item)
     if found is None:
         raise _not_linked(here, item)
+    warned = (*found.warnings, *_withheld(session, here, item))
     if output is Output.JSON:
         show.as_json(
             {
@@ -54,14 +56,22 @@ def explain(
                 "source": found.source,
                 "fields": [field_document(one) for one in found.fields],
                 "notes": found.notes,
-                "warnings": found.warnings,
+                "warnings": warned,
             }
         )
         return
     show.out.print(_tree(found))
     for note in found.notes:
         show.say((note, "dim"))
-    show.warnings(found.warnings)
+    show.warnings(warned)
+
+
+def _withheld(session: Session, here: Workspace, item: Item) -> tuple[str, ...]:
+    """What a preview doesn't get of it."""
+    if not here.deployments[item.deployment].preview_of:
+        return ()
+    gaps = reveal.gaps(here, item.deployment, session.installation.reveal).get(item, ())
+    return tuple(f"{dotted(gap.path)} {gap.why}: {gap.remedy}" for gap in gaps)
 
 
 def _tree(found: Explanation) -> Tree:

@@ -44,7 +44,10 @@ def create(
     environment: Annotated[
         str | None, typer.Option("--environment", "-e", metavar="E", help="The lowest, unless told.")
     ] = None,
-    ttl: Annotated[str, typer.Option("--ttl", metavar="TIME", help="Until it expires: 90m, 12h, 7d, 2w.")] = "",
+    ttl: Annotated[
+        str | None,
+        typer.Option("--ttl", metavar="TIME", help="Until it expires: 90m, 12h, 7d, 2w; else never."),
+    ] = None,
     targets: Annotated[
         list[str] | None,
         typer.Option("--target", "-t", metavar="T", help="Where it is pushed to; its base's unless told. Repeatable."),
@@ -54,7 +57,7 @@ def create(
 ) -> None:
     """Make one; made again, it is as it is told now."""
     session = start(workspace)
-    expires = _until(ttl) if ttl else ""
+    expires = "" if ttl is None else _until(ttl)
 
     def edit(here: Workspace) -> Workspace:
         base = find.deployment(here, of)

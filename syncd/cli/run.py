@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 
@@ -39,6 +40,8 @@ def run() -> None:
     A change in the registry is written at once, the rest on a schedule. What happens is told on stderr: as JSON, or
     in words on a terminal.
     """
+    # Until it can be heeded: whoever starts it may tell it at once to read its settings, which it is about to do.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from syncd.daemon import process
 
     raise typer.Exit(process.run(os.environ, who=f"{who()}@{socket.gethostname()}", stream=sys.stderr))

@@ -13,6 +13,7 @@ from syncd.cli.usage import WrongUsage
 from syncd.core import changes
 from syncd.core.errors import FixError, Reason
 from syncd.core.model import Deployment, Workspace
+from syncd.core.previews import expanded
 
 workspace = typer.Typer(
     help="A team's own space: its deployments and definitions.\n\n"
@@ -280,7 +281,7 @@ def _overridden(here: Workspace, name: str) -> list[str]:
 def _linked(here: Workspace, name: str) -> list[tuple[str, str, str]]:
     found = {
         (key.kind, key.id): key.owner or "shared"
-        for key, one in sorted(here.definitions.items(), key=lambda pair: pair[0].owner)
+        for key, one in sorted(expanded(here).definitions.items(), key=lambda pair: pair[0].owner)
         if one.reaches(name)
     }
     return [(kind, id_, owner) for (kind, id_), owner in sorted(found.items())]

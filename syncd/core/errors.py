@@ -43,6 +43,7 @@ class Reason(str, Enum):
     NOT_SYNCED_YET = "NotSyncedYet"
     CONFLICT = "Conflict"
     BUSY = "Busy"
+    GAVE_WAY = "GaveWay"
     WITHHELD = "Withheld"
     INTERNAL = "InternalError"
 

@@ -272,17 +272,17 @@ class Daemon:
             if not running.given_up and now > running.permit.until + OVERDUE:
                 # It may write nothing more, and it shall not keep others from it.
                 running.given_up = True
-                self._share.leave()
+                self._share.leave(running.permit.lease)
                 _log.error("a pass hangs", extra={"fields": key._asdict()})
 
     def _pass_ended(self, ended: Look) -> None:
         running, now = self._running.pop(ended.key), self._clock.seconds()
         if not running.given_up:
-            self._share.leave()
+            self._share.leave(running.permit.lease)
         turn = after(self._turns.get(ended.key, Turn()), ended.ended, now, self._rhythm, random.random)
         # By settings that are gone meanwhile it says nothing of when the next one is.
         self._turns[ended.key] = turn if running.configured is self._configured else _at_once(turn, now)
-        if ended.failure is not None and ended.failure.reason is Reason.BUSY:
+        if ended.failure is not None and ended.failure.reason is Reason.GAVE_WAY:
             return
         if ended.failure is not None or ended.actions.get("deleted"):
             self._known.doubt(ended.key)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from syncd import definitions
-from syncd.core.errors import Reason, SyncError, WaitError
+from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.model import Workspace
 from syncd.daemon.work import mistake
 from syncd.definitions.files import files
@@ -35,7 +35,7 @@ def apply(registry: Registry, path: Path, before: Applied | None, *, prune: bool
     and neither does one that is changed while it is read.
     """
     # What git-sync swaps is a link: one checkout is read, from its first file to its last.
-    folder = path.resolve()
+    folder = _resolved(path)
     seen = _fingerprint(folder)
     revisions = workspaces.revisions(registry)
     if before is not None and before.fingerprint == seen and revisions.get(before.workspace) == before.revision:
@@ -74,6 +74,15 @@ def applied(registry: Registry, path: Path, before: Applied | None, *, prune: bo
         status.failed(registry, status.NOWHERE, str(path), failure, now)
     # Read anew at the next try, whether it was changed by then or not.
     return FolderEnded(None, failure)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        raise FixError(
+            Reason.NOT_FOUND, str(path), "is a link that leads nowhere", "name a folder, or a file"
+        ) from None
 
 
 def _fingerprint(folder: Path) -> Fingerprint:

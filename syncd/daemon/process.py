@@ -92,6 +92,8 @@ class _Process:
             self._daemon.metrics.reloaded(failed=True)
             return
         self._daemon.metrics.reloaded(failed=False)
+        if configured.settings.listen != self.configured.settings.listen:
+            _log.warning("`listen` is heeded at the next start")
         self.configured = configured
         _log.info("settings were read again")
 

@@ -72,7 +72,7 @@ def due(turn: Turn, revision: int, now: float) -> Kind | None:
 
 def after(turn: Turn, ended: Ended, now: float, rhythm: Rhythm, random: Random) -> Turn:
     """When the next one is, after a pass."""
-    if ended.failure is not None and ended.failure.reason is Reason.BUSY:
+    if ended.failure is not None and ended.failure.reason is Reason.GAVE_WAY:
         return turn  # somebody else was at work: it was no try at the target
     waits = any(isinstance(error, WaitError) for error in ended.held)
     failures = turn.failures + 1 if ended.failure or waits else 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,7 +40,8 @@ def serving(address: tuple[str, int], answers: Answers) -> Iterator[int]:
     try:
         server = make_server(host, port, _application(answers), server_class, _Quiet)
     except (OSError, OverflowError) as error:
-        problem = f"can't be listened at: {os.strerror(getattr(error, 'errno', None) or 0)}"
+        said = getattr(error, "strerror", None) or "no such address"
+        problem = f"can't be listened at: {said}"
         remedy = "give [daemon] listen another HOST:PORT, or leave it empty"
         raise FixError(Reason.INVALID_SETTINGS, f"{host}:{port}", problem, remedy) from None
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="health", daemon=True)
@@ -72,6 +72,7 @@ def _application(answers: Answers) -> Callable[[Mapping[str, Any], StartResponse
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
+    request_queue_size = 64
 
     def server_bind(self) -> None:
         # Without asking a name server for this machine's own name, which may not answer.

@@ -32,6 +32,8 @@ class Share:
     def enter(self) -> Lease | None:
         """For one pass more; None while it is others' turn. Raises WaitError where somebody else has it."""
         now = self._clock()
+        if self._lease is not None and not self._lease.held:  # its passes write nothing more, and end when they like
+            self._give_back()
         if self._lease is None:
             if now < self._again:
                 return None
@@ -46,13 +48,19 @@ class Share:
         self._users += 1
         return self._lease
 
-    def leave(self) -> None:
-        """One pass less."""
+    def leave(self, lease: Lease) -> None:
+        """One pass less, of those under this lease."""
+        if lease is not self._lease:
+            return
         self._users -= 1
-        if self._users == 0 and self._held is not None:
-            held, self._held, self._lease = self._held, None, None
+        if self._users == 0:
             if self._late or self._clock() - self._since > _TURN:
                 self._again = self._clock() + _PAUSE
+            self._give_back()
+
+    def _give_back(self) -> None:
+        held, self._held, self._lease, self._users = self._held, None, None, 0
+        if held is not None:
             held.__exit__(None, None, None)
 
 
@@ -64,6 +72,11 @@ class Permit:
     until: float
     clock: Callable[[], float]
     off: Event
+
+    @property
+    def held(self) -> bool:
+        """Is what it is a permit under?"""
+        return self.lease.held
 
     def check(self, connection: Connection) -> None:
         """Raises WaitError where nothing more may be written."""
@@ -81,7 +94,7 @@ class Permit:
 
     def _allowed(self) -> None:
         if self.off.is_set():
-            raise WaitError(Reason.BUSY, "pass", "was called off", "the next one goes on")
+            raise WaitError(Reason.GAVE_WAY, "pass", "was called off", "the next one goes on")
         if self.clock() > self.until:
             raise WaitError(
                 Reason.NOT_SYNCED_YET,

@@ -59,4 +59,4 @@ def _refuse_outdated(registry: Registry, workspace: Workspace, target: str) -> N
     if standing is None or standing.revision <= workspace.revision:
         return
     if workspaces.revisions(registry).get(workspace.name, 0) > workspace.revision:
-        raise WaitError(Reason.BUSY, "pass", "was overtaken by another one", "the next one goes on")
+        raise WaitError(Reason.GAVE_WAY, "pass", "was overtaken by another one", "the next one goes on")

@@ -21,6 +21,10 @@ LEASE = lease_row.LENGTH
 class Lease(Protocol):
     """The right to write, as long as it is held. Any thread may ask."""
 
+    @property
+    def held(self) -> bool:
+        """Is it, as far as is known here?"""
+
     def begin(self, target: str) -> None:
         """Note that a pass is about to write to this target; the first call counts. Raises WaitError."""
 

@@ -105,11 +105,15 @@ class RowLease:
         with suppress(SyncError), brief(self._registry.engine) as connection:
             connection.execute(_GIVE_BACK, dict(self._mine))
 
-    def _hold(self) -> None:
+    @property
+    def held(self) -> bool:
         if not self._lost and time.monotonic() >= self._deadline:
             self._lost = f"has run out: it couldn't be kept alive for {self._length:g} s"
-        if self._lost:
-            raise WaitError(Reason.BUSY, "lease", self._lost, "sync again")
+        return not self._lost
+
+    def _hold(self) -> None:
+        if not self.held:
+            raise WaitError(Reason.GAVE_WAY, "lease", self._lost, "sync again")
 
     def _keep_alive(self) -> None:
         pause = self._length / 3

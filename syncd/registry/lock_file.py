@@ -30,7 +30,7 @@ class FileLease:
     """As `syncd.registry.lease.Lease` has it. It is held until it is given back, or the process ends."""
 
     def __init__(self, handle: int) -> None:
-        self._held = True
+        self.held = True
         self._handle = handle
         self._begun: set[str] = set()
         self._alone = threading.Lock()
@@ -50,11 +50,11 @@ class FileLease:
     def end(self) -> None:
         """It is good for nothing from now on."""
         with self._alone:
-            self._held = False
+            self.held = False
 
     def _hold(self) -> None:
-        if not self._held:
-            raise WaitError(Reason.BUSY, "lease", "was given back", "sync again")
+        if not self.held:
+            raise WaitError(Reason.GAVE_WAY, "lease", "was given back", "sync again")
 
     def _note(self, target: str) -> None:
         content = json.dumps({**_noted(self._handle), target: secrets.token_hex(4)}).encode()

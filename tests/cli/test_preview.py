@@ -103,3 +103,13 @@ def test_it_is_what_it_was_after_it_was_saved(previewed: Syncd) -> None:
     registry.engine.dispose()
     assert (one.preview_of, one.environment) == ("etl-dev", "dev")
     assert one.expires > datetime.now(timezone.utc).isoformat()[:10]
+
+
+def test_explain_tells_what_is_withheld(previewed: Syncd) -> None:
+    assert (
+        "password is withheld: it is a secret of environment prod" in previewed.ok("explain", "pr-1", "warehouse").said
+    )
+
+
+def test_without_a_time_to_live_where_one_is_given_nothing_is_made(previewed: Syncd) -> None:
+    assert previewed("preview", "create", "pr-2", "--of", "etl-dev", "--ttl", "").code == 2

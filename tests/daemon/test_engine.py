@@ -299,7 +299,7 @@ def test_a_pass_that_was_overtaken_before_it_had_the_lease_says_nothing_of_the_t
             opener=world.installation.target,
         )
         assert ended.failure is not None
-        assert ended.failure.reason is Reason.BUSY
+        assert ended.failure.reason is Reason.GAVE_WAY
         assert status.failure(registry, *FILES) is None
 
 

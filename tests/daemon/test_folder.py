@@ -239,3 +239,12 @@ def test_a_storm_of_changes_to_the_folder_ends_with_what_it_says_last(applying: 
     applying.settled()
     applying.later(60).settle()
     assert b"storm-49" in applying.world.files()[DOCUMENT]
+
+
+def test_a_link_to_itself_is_told(applying: Ticking, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    applying.configure("definitions", path=str(tmp_path / "loop"))
+    applying.reload()
+    applying.tick()
+    assert "loop" in failures(applying)[0]
+    assert "mistake" not in failures(applying)[0]

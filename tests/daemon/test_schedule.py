@@ -99,8 +99,12 @@ def test_one_success_ends_the_waiting() -> None:
 
 
 def test_whoever_had_to_give_way_is_due_as_before() -> None:
-    busy = WaitError(Reason.BUSY, "lease", "is somebody else's")
+    busy = WaitError(Reason.GAVE_WAY, "lease", "is somebody else's")
     assert turn(VERIFIED, ended(busy, revision=7)) == turn(VERIFIED)
+
+
+def test_a_registry_that_is_locked_is_no_giving_way_and_waited_for() -> None:
+    assert turn(VERIFIED, ended(WaitError(Reason.BUSY, "registry.db", "is locked"))).failures == 1
 
 
 @given(st.lists(st.sampled_from([ended(), VERIFIED, ended(AWAY), ended(WRONG), ended(None, AWAY)]), max_size=20))

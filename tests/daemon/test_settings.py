@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from syncd.core.errors import Problems
+from syncd.core.errors import FixError, Problems
 from syncd.daemon.settings import Settings, load
 from tests.sync.world import World
 
@@ -115,3 +115,10 @@ def test_a_folder_of_definitions_begins_where_the_settings_are(world: World) -> 
     assert folder is not None
     assert folder[0] == world.home / "git/definitions"
     assert not folder[1].prune
+
+
+@pytest.mark.parametrize("text", ["[x]\na=" + "[" * 5000 + "]" * 5000, "[daemon]\npasses = " + "9" * 5000, "[daemon"])
+def test_what_no_parser_takes_is_told(world: World, text: str) -> None:
+    (world.home / "syncd.toml").write_text(text)
+    with pytest.raises(FixError, match="isn't TOML"):
+        load(world.environ)

@@ -24,20 +24,29 @@ class Counting:
     def __init__(self) -> None:
         self.now, self.taken, self.held, self.busy = 0.0, 0, False, False
         self.share = Share(self.take, lambda: self.now)
+        self.leases: list[Free] = []
+
+    def entered(self) -> Lease:
+        lease = self.share.enter()
+        assert lease is not None
+        return lease
 
     @contextmanager
     def take(self) -> Iterator[Lease]:
         if self.busy:
             raise WaitError(Reason.BUSY, "lease", "is somebody else's")
         self.taken, self.held = self.taken + 1, True
+        self.leases.append(Free())
         try:
-            yield Free()
+            yield self.leases[-1]
         finally:
             self.held = False
 
 
 class Free:
-    """One that is never lost."""
+    """One that is lost where a test says so."""
+
+    held = True
 
     def check(self, connection: Connection) -> None: ...
 
@@ -48,12 +57,25 @@ class Free:
 
 def test_it_is_taken_with_the_first_and_given_back_with_the_last() -> None:
     one = Counting()
-    assert one.share.enter() is one.share.enter() is not None
-    one.share.leave()
+    lease = one.entered()
+    assert one.entered() is lease
+    one.share.leave(lease)
     assert one.held
-    one.share.leave()
+    one.share.leave(lease)
     assert not one.held
     assert one.taken == 1
+
+
+def test_one_that_is_lost_is_taken_anew_and_whoever_was_under_it_takes_nothing_from_the_next() -> None:
+    one = Counting()
+    before = one.entered()
+    one.leases[0].held = False
+    after = one.entered()
+    assert after is not before
+    one.share.leave(before)
+    assert one.held
+    one.share.leave(after)
+    assert (one.held, one.taken) == (False, 2)
 
 
 def test_while_it_is_somebody_elses_nobody_enters() -> None:
@@ -67,10 +89,10 @@ def test_while_it_is_somebody_elses_nobody_enters() -> None:
 
 def test_passes_that_follow_one_another_let_others_have_it_now_and_then() -> None:
     one = Counting()
-    one.share.enter()
+    lease = one.entered()
     one.now = 61
     assert one.share.enter() is None
-    one.share.leave()
+    one.share.leave(lease)
     assert not one.held
     assert one.share.enter() is None
     one.now += 0.6
@@ -79,7 +101,7 @@ def test_passes_that_follow_one_another_let_others_have_it_now_and_then() -> Non
 
 def test_a_pass_that_takes_long_keeps_the_others_waiting_for_half_a_minute_alone() -> None:
     one = Counting()
-    one.share.enter()
+    lease = one.entered()
     one.now = 89
     assert one.share.enter() is None
     one.now = 91
@@ -87,7 +109,7 @@ def test_a_pass_that_takes_long_keeps_the_others_waiting_for_half_a_minute_alone
     one.now = 152
     assert one.share.enter() is None
     for _ in range(2):
-        one.share.leave()
+        one.share.leave(lease)
     assert not one.held
     assert one.share.enter() is None
     assert one.taken == 1
@@ -111,4 +133,4 @@ def test_a_pass_may_write_until_it_is_called_off() -> None:
     off.set()
     with pytest.raises(WaitError) as raised:
         permit.check(UNASKED)
-    assert raised.value.reason is Reason.BUSY
+    assert raised.value.reason is Reason.GAVE_WAY

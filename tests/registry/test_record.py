@@ -44,6 +44,8 @@ def record(registry: Registry) -> Iterator[Record]:
 class Ending:
     """A lease of a process that is about to end: it is held, and no pass is to begin anything."""
 
+    held = True
+
     def begin(self, target: str) -> None:
         raise WaitError(Reason.BUSY, "pass", "is to end")
 

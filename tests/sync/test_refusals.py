@@ -657,3 +657,16 @@ def test_a_disk_that_is_read_only_for_a_while_is_caught_up_with(world: World) ->
     os.rename(away, folder)  # noqa: PTH104  as the other way round
     assert written(world.sync()) == {document("bi", WAREHOUSE)}
     assert not world.behind()
+
+
+def test_what_stays_somebody_elses_is_awaited_and_its_nameplate_written_once(world: World) -> None:
+    world.sync()
+    path = world.path(document("etl", WAREHOUSE))
+    path.unlink()
+    path.mkdir()
+    world.sync(verify=True)
+    for _ in range(3):
+        again = world.sync()
+        assert held(again) == {document("etl", WAREHOUSE): Reason.NOT_OWNED}
+        assert written(again) == set()
+    assert content(world, nameplate("etl"))["awaits"] == ["connections/warehouse"]

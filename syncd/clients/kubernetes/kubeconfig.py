@@ -132,7 +132,7 @@ def _started(call: Callable[[], Any]) -> futures.Future[Any]:
     def run() -> None:
         try:
             done.set_result(call())
-        except Exception as error:  # noqa: BLE001  it is told to whoever waits
+        except BaseException as error:  # noqa: BLE001  whoever waits is told: it would wait for ever
             done.set_exception(error)
 
     Thread(target=run, name="kubeconfig", daemon=True).start()

@@ -103,6 +103,8 @@ def failure(place: str, cause: BaseException) -> SyncError:
         return WaitError(Reason.BUSY, place, "the registry is locked by another process", "try again")
     if "readonly" in said or "unable to open" in said:
         return FixError(Reason.ACCESS_DENIED, place, "the registry can't be opened for writing", _LET_WRITE)
+    if "full" in said:
+        return WaitError(Reason.UNAVAILABLE, place, "can't be written: its disk is full", "make room")
     if "not a database" in said or "malformed" in said:
         return FixError(Reason.UNAVAILABLE, place, "is damaged, or no SQLite database", "restore it")
     return WaitError(Reason.UNAVAILABLE, place, f"the registry can't be used ({type(cause).__name__})")
