@@ -40,24 +40,33 @@ def write(texts: Mapping[Path, str], *, make: bool) -> None:
 
 
 def _replace(handle: int, folder: Path, name: str, content: bytes) -> None:
-    temporary = f".{secrets.token_hex(8)}{_ENDING}"
     try:
-        file = os.open(temporary, _NEW, 0o600, dir_fd=handle)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            os.fchmod(file, 0o600)  # whatever the umask took away
-            view = memoryview(content)
-            while view:
-                view = view[os.write(file, view) :]
-            os.rename(temporary, name, src_dir_fd=handle, dst_dir_fd=handle)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(temporary, dir_fd=handle)
-            raise
-        finally:
-            os.close(file)
+        while not _replaced(handle, name, content):
+            pass  # another one took ours for what a killed one left
     except OSError as error:
         raise _failure(folder / name, error) from None
+
+
+def _replaced(handle: int, name: str, content: bytes) -> bool:
+    temporary = f".{secrets.token_hex(8)}{_ENDING}"
+    file = os.open(temporary, _NEW, 0o600, dir_fd=handle)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.fchmod(file, 0o600)  # whatever the umask took away
+        view = memoryview(content)
+        while view:
+            view = view[os.write(file, view) :]
+        try:
+            os.rename(temporary, name, src_dir_fd=handle, dst_dir_fd=handle)
+        except FileNotFoundError:
+            return False
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=handle)
+        raise
+    finally:
+        os.close(file)
+    return True
 
 
 def _refuse(handle: int, folder: Path, name: str) -> None:
