@@ -16,6 +16,7 @@ import backend
 import backend_kubernetes
 import backend_vault
 import daemon
+import local
 import push_kubernetes
 import push_vault
 import sync
@@ -30,6 +31,7 @@ BENCHES = {
     "push vault": push_vault,
     "push kubernetes": push_kubernetes,
     "daemon": daemon,
+    "local": local,
 }
 """A module each: its `rows` measures, and its docstring says what."""
 

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from syncd.cli import show
+from syncd.cli import dev_export, show
+from syncd.cli.copying import Fresh, Source
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
-from syncd.cli.session import Session, now, start, who
-from syncd.core.documents import Mark
-from syncd.core.errors import SyncError
+from syncd.cli.session import start
 from syncd.core.model import Item
 
 if TYPE_CHECKING:
     from syncd.laptop.copies import Copy
-    from syncd.laptop.environment import Given
 
 app = typer.Typer(help="A deployment's connections and variables on this machine.", no_args_is_help=True)
 
 _BACKEND = "airflow_plugin.SharedConnectionsBackend"
-_AGAIN = 60
-"""Seconds until references are read again while a command runs."""
 
 RUN = epilog(
     examples(
@@ -76,8 +70,8 @@ def run(
 
     session = start(workspace)
     dotenv = _dotenv()
-    source = _Source(session, deployment, environment.given(os.environ, dotenv))
-    copy = source.copy("dev run")
+    source = Source(session, deployment, "dev run", environment.given(os.environ, dotenv))
+    copy = source.copy()
     _tell(source.elsewhere, copy, local_path)
     if as_ is As.ENV:
         held, left = environment.variables(copy)
@@ -86,6 +80,9 @@ def run(
         environ = environment.replaced({**dotenv, **os.environ, **held}, "", {})
         raise typer.Exit(child.run(command, environ, lambda: None))
     raise typer.Exit(_in_a_folder(source, copy, dotenv, local_path, command))
+
+
+app.command("export", epilog=dev_export.EXPORT)(dev_export.export)
 
 
 @app.command(epilog=epilog(examples("syncd dev reveals -n 20")))
@@ -106,37 +103,8 @@ def reveals(
     show.table(("at", "who", "deployment", "how", "secrets of"), rows, none="nothing was revealed")
 
 
-@dataclass
-class _Source:
-    """Where copies of a deployment come from.
-
-    `revealed` are the items whose secrets were accounted for; `elsewhere` is what this machine says itself, and where.
-    """
-
-    session: Session
-    deployment: str
-    given: Given
-    revealed: frozenset[str] = frozenset()
-    elsewhere: Mapping[Item, str] = field(default_factory=dict)
-
-    def copy(self, how: str) -> Copy:
-        """As the deployment is now, less what this machine says itself; accounted for before anybody sees it."""
-        from syncd.laptop.copies import copy
-        from syncd.registry.reveals import Revealed, note
-
-        installation, registry = self.session.installation, self.session.registry
-        found = copy(self.session.load(), self.deployment, installation.reveal, installation.read())
-        self.elsewhere = self.given.items(found.items)
-        found = found.less(frozenset(self.elsewhere))
-        new = tuple(name for name in found.revealed if name not in self.revealed)
-        if new:
-            note(registry, self.session.workspace, Revealed(self.deployment, now(), who(), how, new))
-            self.revealed |= frozenset(new)
-        return found
-
-
 def _in_a_folder(
-    source: _Source, copy: Copy, dotenv: Mapping[str, str], local_path: Path | None, command: list[str]
+    source: Source, copy: Copy, dotenv: Mapping[str, str], local_path: Path | None, command: list[str]
 ) -> int:
     from syncd.laptop import child, environment, folder
 
@@ -149,38 +117,13 @@ def _in_a_folder(
             "path": str(place),
             **({"local_path": str(local_path.absolute())} if local_path else {}),
         }
-        fresh = _Fresh(source, place)
+
+        def put(copy: Copy) -> None:
+            show.errors(folder.write(place, copy, source.mark(copy), session.registry.seal))
+
+        fresh = Fresh(source, put)
         fresh.write(copy)
         return child.run(command, environment.replaced({**dotenv, **os.environ}, _BACKEND, kwargs), fresh.look)
-
-
-class _Fresh:
-    """A folder that follows the registry."""
-
-    def __init__(self, source: _Source, place: Path) -> None:
-        self._source, self._place = source, place
-        self._revision, self._at = -1, 0.0
-
-    def write(self, copy: Copy) -> None:
-        from syncd.laptop import folder
-
-        session, revision = self._source.session, copy.resolution.revision
-        mark = Mark(session.registry.instance, session.workspace, "dev", revision)
-        show.errors(folder.write(self._place, copy, mark, session.registry.seal))
-        self._revision, self._at = revision, time.monotonic()
-
-    def look(self) -> None:
-        """Write what changed, in the registry or at references. What can't be had is told, and tried again."""
-        from syncd.registry import workspaces
-
-        session = self._source.session
-        try:
-            revision = workspaces.revisions(session.registry).get(session.workspace)
-            if revision != self._revision or time.monotonic() - self._at > _AGAIN:
-                self.write(self._source.copy("dev run"))
-        except SyncError as error:
-            show.errors([error])
-            self._at = time.monotonic()
 
 
 def _dotenv() -> Mapping[str, str]:

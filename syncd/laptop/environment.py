@@ -10,12 +10,8 @@ from typing import Any, NamedTuple
 from syncd.core.airflow_form import FORMS
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.model import Item
+from syncd.exports.names import PREFIXES, problem, variable
 from syncd.laptop.copies import Copy
-
-PREFIXES = {"connection": "AIRFLOW_CONN_", "variable": "AIRFLOW_VAR_"}
-
-_LONGEST = 128 * 1024
-"""Bytes of one variable with its name, as Linux has it (MAX_ARG_STRLEN)."""
 
 _SECTIONS = (("SECRETS", "BACKEND", "BACKEND_KWARGS"), ("WORKERS", "SECRETS_BACKEND", "SECRETS_BACKEND_KWARGS"))
 """Where Airflow is told of a secrets backend; the second since 3.0, for its workers."""
@@ -30,11 +26,6 @@ class Given(NamedTuple):
         """Those of these items that are set, and where: the name of an id in an environment is in capitals."""
         named = ((item, self.names.get(variable(item))) for item in items)
         return {item: where for item, where in named if where is not None}
-
-
-def variable(item: Item) -> str:
-    """What Airflow asks an environment for (`EnvironmentVariablesBackend`, 2.11 to 3.3)."""
-    return f"{PREFIXES[item.kind]}{item.id.upper()}"
 
 
 def given(environ: Mapping[str, str], dotenv: Mapping[str, str]) -> Given:
@@ -66,22 +57,14 @@ def variables(copy: Copy) -> tuple[dict[str, str], Mapping[Item, SyncError]]:
     names: dict[str, Item] = {}
     for item, fields in copy.whole:
         name, text = variable(item), FORMS[item.kind].text(fields)
-        problem = _problem(name, text)
+        wrong = problem(name, text)
         if name in names:
-            problem = f"has the same name in an environment as {names[name].id}"
-        if problem:
-            left[item] = FixError(Reason.NOT_HOLDABLE, str(item), problem, "leave --as env away")
+            wrong = f"has the same name in an environment as {names[name].id}"
+        if wrong:
+            left[item] = FixError(Reason.NOT_HOLDABLE, str(item), wrong, "leave --as env away")
         else:
             held[name], names[name] = text, item
     return held, left
-
-
-def _problem(name: str, text: str) -> str:
-    if "=" in name or "\0" in name + text:
-        return "has a character that no environment holds"
-    if len(f"{name}={text}".encode(errors="surrogateescape")) >= _LONGEST:
-        return f"is longer than the {_LONGEST // 1024} KiB that an environment variable may have"
-    return ""
 
 
 def overridden(folder: Path | None, items: Iterable[Item]) -> Iterator[Item]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from syncd.core.documents import Document, Documents, Mark, Observed, Seal
+from syncd.core.documents import Document, Documents, Mark, Observed, Place, Seal
 from syncd.core.errors import SyncError
 from syncd.core.layouts.layered import Layered
 from syncd.core.plan import compare, writes
@@ -40,14 +40,20 @@ def private(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def write(folder: Path, copy: Copy, mark: Mark, seal: Seal) -> tuple[SyncError, ...]:
-    """Bring the folder to what the copy holds; what couldn't be written."""
+    """Bring the folder to what the copy holds; what couldn't be written. Other deployments' in it stay as they are."""
     layout = Layered(mark.workspace)
     target = DirectoryTarget(mark.target, layout, str(folder))
-    observed = target.observe(None, seal)
+    observed = _of(copy.deployment, layout, target.observe(None, seal))
     goal = _goal(layout, copy, observed, seal)
     batch = writes(compare(goal, observed, mark=mark, seal=seal, hold={}), goal, observed)
     results = target.write(batch, mark, seal)
     return tuple(error for error in results.values() if isinstance(error, SyncError))
+
+
+def _of(deployment: str, layout: Layered, observed: Observed) -> Observed:
+    views = {place: view for place, view in observed.views.items() if layout.deployment(place) == deployment}
+    stamps = {name: one for name, one in observed.stamps.items() if layout.deployment(Place(name)) == deployment}
+    return Observed(views, stamps, observed.unread)
 
 
 def _goal(layout: Layered, copy: Copy, observed: Observed, seal: Seal) -> Documents:

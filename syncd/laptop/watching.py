@@ -1,0 +1,31 @@
+"""Doing something over and over until a signal says to stop."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Callable
+
+_ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+_LOOK = 1.0
+"""Seconds between two looks."""
+
+
+def until_told(look: Callable[[], None]) -> None:
+    """Call it each second; what is under way when a signal comes is brought to its end."""
+    reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK) if hasattr(os, "pipe2") else os.pipe()
+    before = {number: signal.signal(number, lambda *_: _told(writing)) for number in _ENDS}
+    try:
+        while not select.select([reading], [], [], _LOOK)[0]:
+            look()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        os.close(reading)
+        os.close(writing)
+
+
+def _told(writing: int) -> None:
+    os.write(writing, b"\0")
