@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from syncd.core.model import Definition, Deployment, Fields, Key, Workspace
@@ -23,6 +23,12 @@ def expanded(workspace: Workspace) -> Workspace:
             mine = Key(key.kind, key.id, preview.name)
             definitions.setdefault(mine, replace(own, key=mine))
     return replace(workspace, definitions=definitions)
+
+
+def alone(workspace: Workspace, names: Collection[str]) -> Workspace:
+    """The same with these deployments and no others, each with all that it is linked to."""
+    deployments = {name: replace(one, preview_of="") for name, one in workspace.deployments.items() if name in names}
+    return replace(expanded(workspace), deployments=deployments)
 
 
 def of(workspace: Workspace) -> Mapping[str, tuple[Deployment, ...]]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from syncd.core.errors import FixError, Reason
 from syncd.core.merge import Layer, leaves, merge
 from syncd.core.model import Item, Path, Reference, Scope, Workspace, dotted
+from syncd.core.previews import alone
 from syncd.core.resolve import Resolution, Resolved, resolve
 from syncd.core.secrets import is_secret
 
@@ -64,14 +65,12 @@ def gaps(workspace: Workspace, deployment: str, reveal: Reveal) -> Mapping[Item,
     Raises KeyError for a deployment that the workspace hasn't.
     """
     environment = workspace.deployments[deployment].environment
-    resolution = resolve(workspace, Scope())
-    belongs = _belongs(workspace, resolution)
     rank = {name: number for number, name in enumerate(workspace.environments)}
+    lowest = rank.get(environment, 0)
+    higher = {name for name, one in workspace.deployments.items() if rank.get(one.environment, 0) > lowest}
+    belongs = _belongs(workspace, resolve(alone(workspace, higher), Scope())) if higher else {}
     found: dict[Item, tuple[Gap, ...]] = {}
-    for item in resolution.linked.get(deployment, ()):
-        one = resolution.resolved.get(item)
-        if one is None:
-            continue
+    for item, one in resolve(alone(workspace, {deployment}), Scope()).resolved.items():
         withheld = []
         for path, value in _secrets(one):
             home = max(environment, belongs.get(_identity(value), environment), key=lambda name: rank.get(name, 0))

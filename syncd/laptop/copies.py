@@ -10,6 +10,7 @@ from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.merge import leaves
 from syncd.core.model import Item, Scope, Workspace
 from syncd.core.ports import Read
+from syncd.core.previews import alone
 from syncd.core.resolve import Resolution, fill, resolve
 from syncd.core.reveal import Gap, Reveal, gaps, without
 from syncd.core.secrets import is_secret
@@ -72,7 +73,7 @@ def copy(workspace: Workspace, deployment: str, reveal: Reveal, read: Read) -> C
     if found is None:
         known = ", ".join(sorted(workspace.deployments)) or "none"
         raise FixError(Reason.NOT_FOUND, f"deployment {deployment}", f"isn't in workspace {workspace.name}", known)
-    everything = resolve(replace(workspace, deployments={deployment: found}), Scope())
+    everything = resolve(alone(workspace, {deployment}), Scope())
     withheld = gaps(workspace, deployment, reveal)
     resolution = without(everything, withheld)
     return Copy(deployment, found.environment, fill(resolution, read(resolution.references)), withheld)

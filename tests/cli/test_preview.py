@@ -113,3 +113,10 @@ def test_explain_tells_what_is_withheld(previewed: Syncd) -> None:
 
 def test_without_a_time_to_live_where_one_is_given_nothing_is_made(previewed: Syncd) -> None:
     assert previewed("preview", "create", "pr-2", "--of", "etl-dev", "--ttl", "").code == 2
+
+
+def test_on_a_laptop_it_has_what_it_has(previewed: Syncd, tmp_path: Path) -> None:
+    previewed.ok("dev", "export", "-d", "pr-1", "--format", "json", "--to", str(tmp_path / "mine"))
+    previewed.ok("dev", "export", "-d", "etl-dev", "--format", "json", "--to", str(tmp_path / "base"))
+    mine, base = (json.loads((tmp_path / name / "connections.json").read_text()) for name in ("mine", "base"))
+    assert mine == base != {}
