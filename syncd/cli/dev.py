@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from syncd.cli import dev_export, show
+from syncd.cli import dev_export, show, taking
 from syncd.cli.copying import Fresh, Source
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
 from syncd.cli.session import start
+from syncd.cli.usage import WrongUsage
 from syncd.core.model import Item
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ RUN = epilog(
     "private folder, and so does all that it starts. An edit in the registry is\n"
     "seen by the next task. What .env, the environment or --local-path say of a\n"
     "connection wins, and is listed.",
+    "With --from TARGET it is read there, by the login in your own syncd.toml (or\n"
+    "VAULT_TOKEN); no registry is opened, and the rights are the server's. Then\n"
+    "--local-path alone wins over it.",
     "A secret that any deployment of a higher environment gets is withheld: who\n"
     "asks for it is told so. [reveal] in syncd.toml allows and forbids by name.",
     "Exit codes:\n  the command's own; 128 and more where a signal ended it\n  1 it could not be started",
@@ -63,11 +67,14 @@ def run(
         As.BACKEND
     ),
     local_path: LocalOption = None,
+    from_: taking.FromOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Run a command with a deployment's connections and variables."""
     from syncd.laptop import child, environment
 
+    if from_ is not None:
+        raise typer.Exit(_from_a_target(from_, workspace, deployment, local_path, command, as_))
     session = start(workspace)
     dotenv = _dotenv()
     source = Source(session, deployment, "dev run", environment.given(os.environ, dotenv))
@@ -101,6 +108,22 @@ def reveals(
         return
     rows = ((one.at, one.who, one.deployment, one.how, ", ".join(one.names)) for one in found)
     show.table(("at", "who", "deployment", "how", "secrets of"), rows, none="nothing was revealed")
+
+
+def _from_a_target(
+    target: str, workspace: str | None, deployment: str, local_path: Path | None, command: list[str], as_: As
+) -> int:
+    """Through our backend, pointed at the target itself: nothing is copied, and what it says is of now."""
+    from syncd.laptop import child, environment
+
+    if as_ is As.ENV:
+        raise WrongUsage("--from and --as env contradict each other: `syncd dev export --from` makes a dotenv")
+    kwargs = {
+        **taking.kwargs(target, workspace, deployment),
+        **({"local_path": str(local_path.absolute())} if local_path else {}),
+    }
+    show.tell(f"what target {target} holds for {deployment}; any other secrets backend that is set here is not asked")
+    return child.run(command, environment.replaced({**_dotenv(), **os.environ}, _BACKEND, kwargs), lambda: None)
 
 
 def _in_a_folder(

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from syncd.cli import show
+from syncd.cli import show, taking
 from syncd.cli.copying import Fresh, Source
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
 from syncd.cli.session import start
+from syncd.cli.usage import WrongUsage
 from syncd.core.errors import FixError, Reason, SyncError
 
 if TYPE_CHECKING:
     from syncd.laptop.copies import Copy
+    from syncd.laptop.from_target import Taken
 
 EXPORT = epilog(
     examples(
@@ -58,15 +60,25 @@ def export(
     to: Annotated[Path, typer.Option("--to", metavar="PATH", help="The file, or the folder for several.")],
     watch: Annotated[bool, typer.Option("--watch", help="Keep it fresh until a signal.")] = False,
     in_git: Annotated[bool, typer.Option("--in-git", help="Even where Git would take it along.")] = False,
+    from_: taking.FromOption = None,
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Write a deployment's connections and variables to files."""
     from syncd.laptop import watching
 
+    if from_ is not None:
+        if watch or format_ is FormatName.DIRECTORY:
+            raise WrongUsage("--from makes files, once: without --watch, and no directory")
+        place = _Place(format_.value, to)
+        place.refuse(in_git=in_git)
+        found = taking.taken(from_, workspace, deployment)
+        place.put_texts(found)
+        _answer(found, place, output)
+        raise typer.Exit(1 if any(error.reason is not Reason.WITHHELD for error in place.missing) else 0)
     session = start(workspace)
     source = Source(session, deployment, f"dev export {format_.value}")
-    place = _Place(source, format_.value, to)
+    place = _Place(format_.value, to, source)
     place.refuse(in_git=in_git)
     copy = source.copy()
     fresh = Fresh(source, place.put)
@@ -81,11 +93,17 @@ def export(
 class _Place:
     """Where it is written, and what the last time left: the paths, and what is missing from them."""
 
-    def __init__(self, source: Source, format_: str, to: Path) -> None:
-        self._source, self._format, self._to = source, format_, to
+    def __init__(self, format_: str, to: Path, source: Source | None = None) -> None:
+        self._format, self._to, self._given = format_, to, source
         self._texts: Mapping[Path, str] = {}
         self.written: tuple[str, ...] = ()
         self.missing: tuple[SyncError, ...] = ()
+
+    @property
+    def _source(self) -> Source:
+        if self._given is None:
+            raise RuntimeError("a folder for our backend is made of the registry alone")
+        return self._given
 
     def refuse(self, *, in_git: bool) -> None:
         """Raises SyncError where nothing should be written, before anything is read."""
@@ -105,13 +123,18 @@ class _Place:
         """Write it. Raises SyncError where it can't be."""
         from syncd.exports.formats import FORMATS
 
-        told = tuple(error for errors in copy.missing.values() for error in errors)
         if self._format not in FORMATS:
             self._put_in_folder(copy)
-            self.missing = told
-            return
+            self.missing = tuple(error for errors in copy.missing.values() for error in errors)
+        else:
+            self.put_texts(copy)
+
+    def put_texts(self, copy: Copy | Taken) -> None:
+        """The same in a form of text."""
+        from syncd.exports.formats import FORMATS
         from syncd.laptop import private_files
 
+        told = tuple(error for errors in copy.missing.values() for error in errors)
         format_ = FORMATS[self._format]
         rendered = format_.render(copy.whole)
         texts = private_files.places(self._to, rendered.files, in_folder=format_.in_folder)
@@ -141,7 +164,7 @@ class _Place:
                 raise FixError(Reason.OVERLAP, str(self._to), problem, "name another with --to")
 
 
-def _answer(copy: Copy, place: _Place, output: Output) -> None:
+def _answer(copy: Copy | Taken, place: _Place, output: Output) -> None:
     if output is Output.JSON:
         missing = [show.error_document(error) for error in place.missing]
         show.as_json({"written": list(place.written), "missing": missing})
