@@ -18,10 +18,10 @@ from runs import answer, environ, environment, say, scratch
 from sync import PASSWORDS, WORKSPACE, make
 from table import Promise, Row
 
-ROUNDS = 1
+ROUNDS = 2
 """Fresh Vaults, registries and daemons, alone and beside a dead Vault in turns."""
 
-CHANGES = 20
+CHANGES = 60
 """One each second."""
 
 IDLE = 20
