@@ -35,7 +35,7 @@ from syncd.cli import (
     run as daemon,
 )
 from syncd.cli.options import epilog, examples
-from syncd.core.errors import FixError, Problems, Reason, SyncError, origin
+from syncd.core.errors import FixError, Problems, Reason, SyncError, document, origin
 from syncd.core.model import KINDS
 
 INTERRUPTED = 130
@@ -148,7 +148,7 @@ def _command() -> Any:
 def _tell(error: SyncError, *, json: bool) -> None:
     if json:
         found = error.errors if isinstance(error, Problems) else (error,)
-        show.as_json({"errors": [show.error_document(one) for one in found]})
+        show.as_json({"errors": [document(one) for one in found]})
     else:
         show.errors([error])
 

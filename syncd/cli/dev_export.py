@@ -15,7 +15,7 @@ from syncd.cli.copying import Fresh, Source
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
 from syncd.cli.session import start
 from syncd.cli.usage import WrongUsage
-from syncd.core.errors import FixError, Reason, SyncError
+from syncd.core.errors import FixError, Reason, SyncError, document
 
 if TYPE_CHECKING:
     from syncd.laptop.copies import Copy
@@ -166,7 +166,7 @@ class _Place:
 
 def _answer(copy: Copy | Taken, place: _Place, output: Output) -> None:
     if output is Output.JSON:
-        missing = [show.error_document(error) for error in place.missing]
+        missing = [document(error) for error in place.missing]
         show.as_json({"written": list(place.written), "missing": missing})
         return
     count = len(list(copy.whole))

@@ -13,7 +13,7 @@ from syncd.cli.options import Output, OutputOption, WorkspaceOption, YesOption, 
 from syncd.cli.session import Session, now, start, who
 from syncd.cli.usage import WrongUsage
 from syncd.core.edits import edits
-from syncd.core.errors import FixError, Problems, Reason, SyncError
+from syncd.core.errors import FixError, Problems, Reason, SyncError, document
 from syncd.core.merge import leaves
 from syncd.core.model import NAME, Definition, Workspace, dotted
 
@@ -162,7 +162,7 @@ def _carry_out(
                 "warnings": notes,
                 "same": list(plan.same),
                 "different": [one._asdict() for one in left],
-                "problems": [show.error_document(one) for one in problems],
+                "problems": [document(one) for one in problems],
             }
         )
     elif changed:

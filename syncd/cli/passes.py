@@ -13,6 +13,7 @@ from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, exa
 from syncd.cli.session import Session, now, start
 from syncd.core.documents import Place, View
 from syncd.core.errors import Reason, SyncError
+from syncd.core.errors import document as error_document
 from syncd.core.model import Path, dotted
 from syncd.core.outcome import exit_code
 from syncd.core.plan import Change
@@ -225,7 +226,7 @@ def _as_json(session: Session, found: Sequence[Pass], document: Callable[[Pass],
 def _plan_document(one: Pass) -> dict[str, Any]:
     document: dict[str, Any] = {
         "target": one.target,
-        "error": show.error_document(one.error) if one.error else None,
+        "error": error_document(one.error) if one.error else None,
         "changes": [],
         "held": [],
         "deletes_digest": None,
@@ -251,7 +252,7 @@ def _plan_document(one: Pass) -> dict[str, Any]:
 def _sync_document(one: Pass) -> dict[str, Any]:
     return {
         "target": one.target,
-        "error": show.error_document(one.error) if one.error else None,
+        "error": error_document(one.error) if one.error else None,
         "written": [
             {**_place_document(outcome.place), "action": outcome.action}
             for outcome in one.outcomes
@@ -269,4 +270,4 @@ def _place_document(place: Place) -> dict[str, Any]:
 
 
 def _held_document(place: Place, error: SyncError) -> dict[str, Any]:
-    return {**_place_document(place), **show.error_document(error)}
+    return {**_place_document(place), **error_document(error)}

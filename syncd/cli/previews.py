@@ -101,7 +101,7 @@ def list_(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE
 
     session = start(workspace)
     here = session.load()
-    found = [one for mine in previews.of(here).values() for one in mine]
+    found = _all(here)
     linked = resolve(here, Scope()).linked
     withheld = {one.name: sorted(map(str, gaps(here, one.name, session.installation.reveal))) for one in found}
     if output is Output.JSON:
@@ -139,10 +139,14 @@ def list_(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE
     )
 
 
+def _all(here: Workspace) -> list[Deployment]:
+    return [one for mine in previews.of(here).values() for one in mine]
+
+
 def _preview(here: Workspace, name: str) -> Deployment:
     one = here.deployments.get(name)
     if one is None or not one.preview_of:
-        known = ", ".join(sorted(one.name for mine in previews.of(here).values() for one in mine)) or "none"
+        known = ", ".join(sorted(one.name for one in _all(here))) or "none"
         raise FixError(Reason.NOT_FOUND, f"preview {name}", f"isn't there; there is {known}", "`syncd preview list`")
     return one
 

@@ -164,16 +164,6 @@ _OF_MANY = (Reason.ACCESS_DENIED, Reason.NOT_FOUND, Reason.UNTRUSTED)
 """What is mended at once for all that it stops, as what is waited for is: nobody has to go from one to the next."""
 
 
-def error_document(error: SyncError) -> dict[str, Any]:
-    """An error in JSON output."""
-    return {
-        "reason": error.reason.value,
-        "subject": error.subject,
-        "problem": error.problem,
-        "remedy": error.remedy or None,
-    }
-
-
 def warnings(found: Iterable[str]) -> None:
     """Each on stderr."""
     for text in found:

@@ -90,3 +90,13 @@ def origin(error: BaseException) -> str:
     """Where an error was raised, as file and line, for one whose message may hold a value."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{Path(last.filename).name}:{last.lineno}"
+
+
+def document(error: SyncError) -> dict[str, str | None]:
+    """An error for programs: in JSON output, and in a log."""
+    return {
+        "reason": error.reason.value,
+        "subject": error.subject,
+        "problem": error.problem,
+        "remedy": error.remedy or None,
+    }

@@ -15,14 +15,14 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 
-from syncd.core.errors import Reason, SyncError, WaitError
+from syncd.core.errors import Reason, SyncError, WaitError, document
 from syncd.core.ports import Target
 from syncd.daemon import folder
 from syncd.daemon.clock import SYSTEM, Clock
 from syncd.daemon.folder import FolderEnded
 from syncd.daemon.known import Known
 from syncd.daemon.metrics import Metrics
-from syncd.daemon.observing import Key, Look, document, news
+from syncd.daemon.observing import Key, Look, news
 from syncd.daemon.schedule import Cron, Kind, Rhythm, Turn, after, begun, due, hastened, looked
 from syncd.daemon.settings import Configured
 from syncd.daemon.share import Permit, Share
@@ -301,10 +301,7 @@ class Daemon:
         state.running, state.next = False, self._clock.seconds() + wait
         state.applied, state.failure = ended.applied, ended.failure
         self.metrics.folder(ended.failure)
-        if ended.failure is not None and str(before) != str(ended.failure):
-            _log.warning("definitions can't be applied", extra={"fields": document(ended.failure)})
-        elif ended.failure is None and before is not None:
-            _log.info("definitions can be applied again")
+        _tell("definitions", "be applied", before, ended.failure)
 
     def _forget_folders(self) -> None:
         """Nothing is wrong with a folder that isn't applied any more."""
@@ -315,19 +312,21 @@ class Daemon:
             status.forget_folders(self._known.registry, but=str(folder[0]) if folder else "")
 
     def _tell_registry(self, unread: SyncError | None) -> None:
-        if unread is not None and str(unread) != str(self._unread):
-            _log.warning("the registry can't be used", extra={"fields": document(unread)})
-        elif unread is None and self._unread is not None:
-            _log.info("the registry can be used again")
+        _tell("the registry", "be used", self._unread, unread)
         self._unread = unread
 
     def _tell_broken(self) -> None:
         before, self._broken = self._broken, self._known.broken
-        for name, error in self._broken.items():
-            if str(before.get(name)) != str(error):
-                _log.warning("a workspace can't be used", extra={"fields": {"workspace": name, **document(error)}})
-        for name in before.keys() - self._broken.keys():
-            _log.info("a workspace can be used again", extra={"fields": {"workspace": name}})
+        for name in sorted(before.keys() | self._broken.keys()):
+            _tell("a workspace", "be used", before.get(name), self._broken.get(name), workspace=name)
+
+
+def _tell(what: str, do: str, before: SyncError | None, now: SyncError | None, **about: str) -> None:
+    """Once that it can't, and once that it can again."""
+    if now is not None and str(now) != str(before):
+        _log.warning(f"{what} can't {do}", extra={"fields": {**about, **document(now)}})
+    elif now is None and before is not None:
+        _log.info(f"{what} can {do} again", extra={"fields": about})
 
 
 def _at_once(turn: Turn, now: float) -> Turn:

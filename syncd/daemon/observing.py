@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from syncd.core.errors import Reason, SyncError
+from syncd.core.errors import Reason, SyncError, document
 from syncd.daemon.schedule import Ended, Kind
 from syncd.passes import Pass
 from syncd.registry import status
@@ -91,16 +91,6 @@ def news(before: Look | None, now: Look) -> tuple[News, ...]:
     ]
     ended = [News(logging.INFO, "in sync again", key)] if was and not wrong else []
     return (News(level, "pass", {**key, **counts}), *begun, *ended)
-
-
-def document(error: SyncError) -> Mapping[str, Any]:
-    """An error for a log, as `--output json` has it."""
-    return {
-        "reason": error.reason.value,
-        "subject": error.subject,
-        "problem": error.problem,
-        "remedy": error.remedy or None,
-    }
 
 
 def _wrong(look: Look) -> Mapping[str, tuple[Mapping[str, Any], int]]:

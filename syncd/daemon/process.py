@@ -10,10 +10,9 @@ from contextlib import ExitStack
 from types import FrameType
 from typing import TextIO
 
-from syncd.core.errors import Problems, SyncError
+from syncd.core.errors import Problems, SyncError, document
 from syncd.daemon import logs
 from syncd.daemon.engine import Daemon
-from syncd.daemon.observing import document
 from syncd.daemon.server import METRICS_TYPE, Answer, serving
 from syncd.daemon.settings import Configured, load
 

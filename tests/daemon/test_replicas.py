@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from servers import postgresql
-from syncd.core import changes
 from syncd.core.errors import WaitError
-from syncd.registry import database
+from tests.daemon.replicas import edit, within
 from tests.daemon.test_process import Run
-from tests.registry import registries
-from tests.sync.world import BASE, WAREHOUSE, World, document
+from tests.sync.world import WAREHOUSE, World, document
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
-
-
-@pytest.fixture
-def server() -> Iterator[postgresql.Postgresql]:
-    """One that may be stopped."""
-    with postgresql.running() as one:
-        yield one
-
-
-@pytest.fixture
-def shared(server: postgresql.Postgresql, template: Path, tmp_path: Path) -> Iterator[World]:
-    """An installation with its registry there."""
-    world = World.make(template, tmp_path / "home")
-    world.environ["SYNCD_REGISTRY"] = server.url("postgres")
-    database.create(server.url("postgres"), registries.keys(world.home)).engine.dispose()
-    world.save(BASE)
-    yield world
-    world.close()
 
 
 @pytest.fixture
@@ -51,19 +31,6 @@ def runs(shared: World, tmp_path: Path) -> Iterator[tuple[Run, Run]]:
         for one in made:
             one.process.kill()
             one.process.communicate()
-
-
-def within(seconds: float, so: Callable[[], bool]) -> float:
-    """How long it took."""
-    begun = time.monotonic()
-    while not so():
-        assert time.monotonic() - begun < seconds
-        time.sleep(0.05)
-    return time.monotonic() - begun
-
-
-def edit(world: World, host: str) -> None:
-    world.change(lambda here: changes.override(here, WAREHOUSE, deployment="etl", values={("host",): host}))
 
 
 def written(world: World, host: str) -> bool:

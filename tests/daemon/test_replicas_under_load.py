@@ -15,12 +15,11 @@ import pytest
 
 from servers import postgresql
 from servers import vault as vaults
-from syncd.registry import database, keys
+from syncd.registry import keys
 from syncd.registry.lease import LEASE
 from tests.clients.fake_server import FaultyServer, Pass, Request, Said, faulty
 from tests.daemon.replicas import All, Editing, Replica, edit, holder, replicas, within
-from tests.registry import registries
-from tests.sync.world import BASE, NAME, WAREHOUSE, World, content, document, foreign
+from tests.sync.world import NAME, WAREHOUSE, World, content, document, foreign
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
 
@@ -35,24 +34,6 @@ timeout = 5
 [references]
 env = ["WAREHOUSE"]
 """
-
-
-@pytest.fixture
-def server() -> Iterator[postgresql.Postgresql]:
-    """One that may be stopped."""
-    with postgresql.running() as one:
-        yield one
-
-
-@pytest.fixture
-def shared(server: postgresql.Postgresql, template: Path, tmp_path: Path) -> Iterator[World]:
-    """An installation with its registry there."""
-    world = World.make(template, tmp_path / "home")
-    world.environ["SYNCD_REGISTRY"] = server.url("postgres")
-    database.create(server.url("postgres"), registries.keys(world.home)).engine.dispose()
-    world.save(BASE)
-    yield world
-    world.close()
 
 
 def host(layers: dict[str, Any]) -> str:
