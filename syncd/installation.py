@@ -21,7 +21,7 @@ from syncd.core.ports import Read, Target
 from syncd.core.reveal import Reveal, Rule
 from syncd.references import Allowed, VaultRead
 from syncd.registry import database, encryption
-from syncd.targets import TYPES
+from syncd.targets import TYPES, implementation
 from syncd.targets.settings import TargetSettings
 
 if sys.version_info >= (3, 11):
@@ -144,13 +144,14 @@ class Installation:
                 f"isn't for workspace {workspace}",
                 f"an operator can add it: [targets.{name}] workspaces in {SETTINGS}",
             )
-        target: Target = TYPES[type_].opened(name, settings, settings.prefix or workspace, self.home, self.environ)
+        prefix = settings.prefix or workspace
+        target: Target = implementation(type_).opened(name, settings, prefix, self.home, self.environ)
         return target
 
     def overlaps(self, workspaces: tuple[str, ...]) -> Mapping[tuple[str, str], FixError]:
         """Each (target, workspace) that would write where another one does."""
         extents = {
-            (name, workspace): (type_, TYPES[type_].extent(settings, settings.prefix or workspace, self.home))
+            (name, workspace): (type_, implementation(type_).extent(settings, settings.prefix or workspace, self.home))
             for name, (type_, settings) in self.targets.items()
             for workspace in workspaces
             if settings.workspaces is None or workspace in settings.workspaces
@@ -176,7 +177,7 @@ class Installation:
         type_, settings = self.targets.get(self.vault, ("", None))
         if settings is None:
             return None
-        client = cache(partial(TYPES[type_].reader, self.vault, settings, self.home, self.environ))
+        client = cache(partial(implementation(type_).reader, self.vault, settings, self.home, self.environ))
 
         def read(mount: str, path: str) -> Mapping[str, Any] | None:
             kept = client(mount).read(path)
@@ -312,7 +313,7 @@ def _targets(given_targets: object, path: Path, problems: list[SyncError]) -> di
         elif not isinstance(type_, str) or type_ not in TYPES:
             problems.append(_problem(path, (*at, "type"), f"is none of {', '.join(TYPES)}"))
         else:
-            module = TYPES[type_]
+            module = implementation(type_)
             try:
                 parsed = module.Settings.model_validate({key: value for key, value in given.items() if key != "type"})
             except ValidationError as error:

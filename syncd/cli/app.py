@@ -4,66 +4,39 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.main import get_command
 
-from syncd.cli import (
-    INSTALL,
-    definitions,
-    dev,
-    explain,
-    files,
-    history,
-    imports,
-    keys,
-    links,
-    overrides,
-    passes,
-    policies,
-    previews,
-    show,
-    status,
-    targets,
-    usage,
-    workspaces,
-)
-from syncd.cli import (
-    run as daemon,
-)
+from syncd.cli import INSTALL, show, usage
 from syncd.cli.options import epilog, examples
 from syncd.core.errors import FixError, Problems, Reason, SyncError, document, origin
-from syncd.core.model import KINDS
 
 INTERRUPTED = 130
 
-app = typer.Typer(
-    name="syncd",
-    epilog=epilog(
-        examples(
-            "syncd init                        once: settings, registry, key",
-            "syncd apply -f definitions.yaml   definitions as files, or one by one:",
-            "syncd connection create warehouse conn_type=postgres host=db password",
-            "syncd link etl-prod warehouse --set host=db.prod",
-            "syncd plan                        what would be written",
-            "syncd sync                        write it",
-            "syncd run                         from now on, whenever it changes",
-            "syncd explain etl-prod warehouse  what a deployment gets, and why",
-        ),
-        "Exit codes:\n"
-        "  0 done  1 something failed  2 wrong usage\n"
-        "  3 deletes are held back, and nothing failed  10 changes are pending\n"
-        "  130 interrupted\n"
-        "  of these plan tells with --detailed-exitcode alone, sync of 3 always",
-    ),
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+_COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "files": ("init", "apply", "export"),
+    "imports": ("import",),
+    "links": ("link", "unlink", "link-all", "exclude"),
+    "explain": ("explain",),
+    "passes": ("plan", "sync"),
+    "run": ("run",),
+    "status": ("status",),
+    "policies": ("policies",),
+    "history": ("history", "diff", "rollback"),
+    "definitions": ("connection", "variable"),
+    "overrides": ("override",),
+    "workspaces": ("workspace", "environment", "deployment"),
+    "previews": ("preview",),
+    "targets": ("target",),
+    "keys": ("key",),
+    "dev": ("dev",),
+}
+"""The modules, and the commands that each has, as the help lists them."""
 
 
 def _version(wanted: bool) -> None:
@@ -74,7 +47,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def syncd(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the release and exit.")
@@ -86,38 +58,36 @@ def syncd(
     """
 
 
-_COMMANDS: tuple[tuple[Callable[..., None], str], ...] = (
-    (files.init, files.INIT),
-    (files.apply, files.APPLY),
-    (files.export, files.EXPORT),
-    (imports.import_, imports.IMPORT),
-    (links.link, links.LINK),
-    (links.unlink, links.UNLINK),
-    (links.link_all, links.LINK_ALL),
-    (links.exclude, links.EXCLUDE),
-    (explain.explain, explain.EXPLAIN),
-    (passes.plan, passes.PLAN),
-    (passes.sync, passes.SYNC),
-    (daemon.run, daemon.RUN),
-    (status.status, status.STATUS),
-    (policies.policies, policies.POLICIES),
-    (history.history, history.HISTORY),
-    (history.diff, history.DIFF),
-    (history.rollback, history.ROLLBACK),
-)
-for _run, _below in _COMMANDS:
-    app.command(_run.__name__.strip("_").replace("_", "-"), epilog=_below)(_run)
-for _kind in KINDS:
-    app.add_typer(definitions.noun(_kind), name=_kind)
-app.add_typer(overrides.app, name="override")
-app.add_typer(workspaces.workspace, name="workspace")
-app.add_typer(workspaces.environment, name="environment")
-app.add_typer(workspaces.deployment, name="deployment")
-app.add_typer(previews.app, name="preview")
-app.add_typer(previews.app, name="preview")
-app.add_typer(targets.app, name="target")
-app.add_typer(keys.app, name="key")
-app.add_typer(dev.app, name="dev")
+def app(name: str = "") -> typer.Typer:
+    """The commands of the module that has this one; all where none has. All take longer to make than most to run."""
+    made = typer.Typer(
+        name="syncd",
+        epilog=epilog(
+            examples(
+                "syncd init                        once: settings, registry, key",
+                "syncd apply -f definitions.yaml   definitions as files, or one by one:",
+                "syncd connection create warehouse conn_type=postgres host=db password",
+                "syncd link etl-prod warehouse --set host=db.prod",
+                "syncd plan                        what would be written",
+                "syncd sync                        write it",
+                "syncd run                         from now on, whenever it changes",
+                "syncd explain etl-prod warehouse  what a deployment gets, and why",
+            ),
+            "Exit codes:\n"
+            "  0 done  1 something failed  2 wrong usage\n"
+            "  3 deletes are held back, and nothing failed  10 changes are pending\n"
+            "  130 interrupted\n"
+            "  of these plan tells with --detailed-exitcode alone, sync of 3 always",
+        ),
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    made.callback()(syncd)
+    for module in [one for one, names in _COMMANDS.items() if name in names] or _COMMANDS:
+        made.add_typer(import_module(f"syncd.cli.{module}").app)
+    return made
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -125,7 +95,7 @@ def run(arguments: Sequence[str]) -> int:
     # Python would print what is logged where nobody listens, and a log may hold a traceback.
     logging.getLogger("syncd").addHandler(logging.NullHandler())
     try:
-        code: Any = _command()(args=list(arguments), prog_name="syncd", standalone_mode=False)
+        code: Any = _command(_named(arguments))(args=list(arguments), prog_name="syncd", standalone_mode=False)
     except usage.UsageError as error:
         usage.tell(error)
         return 2
@@ -140,9 +110,13 @@ def run(arguments: Sequence[str]) -> int:
 
 
 @cache
-def _command() -> Any:
-    # Made of all signatures: that takes longer than most commands do.
-    return get_command(app)
+def _command(name: str) -> Any:
+    return get_command(app(name))
+
+
+def _named(arguments: Sequence[str]) -> str:
+    """The command, before which no option takes a value."""
+    return next((one for one in arguments if not one.startswith("-")), "")
 
 
 def _tell(error: SyncError, *, json: bool) -> None:

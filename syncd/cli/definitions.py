@@ -66,6 +66,7 @@ def noun(kind: str) -> typer.Typer:
     """The commands of one kind."""
     row = KINDS[kind]
     app = typer.Typer(
+        name=kind,
         help=f"Define {row.plural}, and change them.\n\n"
         f"A {kind} is shared by the workspace and linked to deployments, or with -d one deployment's own.",
         no_args_is_help=True,
@@ -347,3 +348,8 @@ def field_document(one: Shown) -> dict[str, object]:
         "reference": one.reference or None,
         **({"layer": one.layer} if one.layer else {}),
     }
+
+
+app = typer.Typer()
+for _kind in KINDS:
+    app.add_typer(noun(_kind))

@@ -20,7 +20,7 @@ from syncd.core.model import Item
 if TYPE_CHECKING:
     from syncd.laptop.copies import Copy
 
-app = typer.Typer(help="A deployment's connections and variables on this machine.", no_args_is_help=True)
+app = typer.Typer(name="dev", help="A deployment's connections and variables on this machine.", no_args_is_help=True)
 
 _BACKEND = "airflow_plugin.SharedConnectionsBackend"
 

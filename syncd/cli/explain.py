@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typer
 from rich.tree import Tree
 
 from syncd.cli import find, show
@@ -24,12 +25,15 @@ from syncd.core.explain import Explanation, displayed
 from syncd.core.explain import explain as explained
 from syncd.core.model import KINDS, Item, Key, Workspace, dotted
 
+app = typer.Typer()
+
 EXPLAIN = epilog(examples("syncd explain etl-prod warehouse", "syncd explain etl-prod region --variable"))
 
 _WIDEST = 32
 """Columns of a value, beyond which its layer isn't aligned with the others."""
 
 
+@app.command(epilog=EXPLAIN)
 def explain(
     deployment: DeploymentArgument,
     id_: IdArgument,

@@ -18,6 +18,8 @@ from syncd.core.errors import FixError, Reason
 from syncd.core.explain import news
 from syncd.core.model import Workspace
 
+app = typer.Typer()
+
 INIT = epilog(
     examples("syncd init", "SYNCD_HOME=/srv/syncd syncd init"),
     "Environment:\n"
@@ -38,6 +40,7 @@ APPLY = epilog(
 EXPORT = epilog(examples("syncd export > definitions.yaml", "syncd export --to definitions.yaml"))
 
 
+@app.command(epilog=INIT)
 def init(output: OutputOption = Output.TABLE) -> None:
     """Make the installation: settings, registry, key.
 
@@ -56,6 +59,7 @@ def init(output: OutputOption = Output.TABLE) -> None:
     show.say(f"Next: {first}`syncd apply -f definitions.yaml`.")
 
 
+@app.command(epilog=APPLY)
 def apply(
     path: Annotated[
         Path, typer.Option("--file", "-f", metavar="PATH", help="A YAML file, or a folder of them; - is stdin.")
@@ -97,6 +101,7 @@ def apply(
     show.made(found, warned, after.revision, output)
 
 
+@app.command(epilog=EXPORT)
 def export(
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FILE", help="Write there; a file that is there is replaced.")

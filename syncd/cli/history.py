@@ -14,11 +14,14 @@ from syncd.core.explain import news
 
 RevisionArgument = Annotated[int, typer.Argument(metavar="REVISION", min=0, help="A number of `syncd history`.")]
 
+app = typer.Typer()
+
 HISTORY = epilog(examples("syncd history", "syncd history -n 100 --output json"))
 DIFF = epilog(examples("syncd diff 12        what changed since revision 12", "syncd diff 12 14     between the two"))
 ROLLBACK = epilog(examples("syncd rollback 12"))
 
 
+@app.command(epilog=HISTORY)
 def history(
     last: Annotated[int, typer.Option("--last", "-n", min=1, help="How many revisions.")] = 20,
     workspace: WorkspaceOption = None,
@@ -35,6 +38,7 @@ def history(
         show.table(("revision", "at", "who", "why"), found)
 
 
+@app.command(epilog=DIFF)
 def diff(
     before: RevisionArgument,
     after: Annotated[
@@ -59,6 +63,7 @@ def diff(
         show.say("no difference")
 
 
+@app.command(epilog=ROLLBACK)
 def rollback(
     to: Annotated[int, typer.Argument(metavar="REVISION", min=1, help="A number of `syncd history`.")],
     yes: YesOption = False,

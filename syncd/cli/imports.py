@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from syncd.imports.found import Found
     from syncd.imports.planning import Planned
 
+app = typer.Typer()
+
 IMPORT = epilog(
     examples(
         "syncd import etl-dev=dev.json etl-prod=prod.json",
@@ -60,6 +62,7 @@ class Format(str, Enum):
     ASTRO = "astro"
 
 
+@app.command("import", epilog=IMPORT)
 def import_(
     files: Annotated[
         list[str] | None, typer.Argument(metavar="[D=]FILE", help="What deployment D has today; - is stdin.")

@@ -9,6 +9,7 @@ from syncd.cli.options import Output, OutputOption
 from syncd.cli.session import opened
 
 app = typer.Typer(
+    name="key",
     help="What encrypts the registry's secrets.\n\n"
     "To change the key: `syncd key add`, `syncd key rotate`, `syncd key retire`, and keep a copy of the key file safe: "
     "without it no secret of the registry can be read. The file is SYNCD_HOME/keys, or SYNCD_KEY_FILE; SYNCD_KEYS "

@@ -27,6 +27,8 @@ from syncd.core.model import Key, Workspace
 
 OffOption = Annotated[bool, typer.Option("--off", help="The other way round.")]
 
+app = typer.Typer()
+
 LINK = epilog(
     examples(
         "syncd link etl-dev warehouse",
@@ -40,6 +42,7 @@ LINK_ALL = epilog(examples("syncd link-all slack", "syncd link-all slack --off")
 EXCLUDE = epilog(examples("syncd exclude etl-dev slack", "syncd exclude etl-dev slack --off"))
 
 
+@app.command(epilog=LINK)
 def link(
     deployment: DeploymentArgument,
     id_: IdArgument,
@@ -69,6 +72,7 @@ def link(
     show.changed(*result, output)
 
 
+@app.command(epilog=UNLINK)
 def unlink(
     deployment: DeploymentArgument,
     id_: IdArgument,
@@ -89,6 +93,7 @@ def unlink(
     show.changed(*start(workspace).change(edit, f"{key} unlinked from {deployment}"), output)
 
 
+@app.command(epilog=LINK_ALL)
 def link_all(
     id_: IdArgument,
     off: OffOption = False,
@@ -109,6 +114,7 @@ def link_all(
     show.changed(*start(workspace).change(edit, f"{key} {'no longer ' if off else ''}linked to all"), output)
 
 
+@app.command(epilog=EXCLUDE)
 def exclude(
     deployment: DeploymentArgument,
     id_: IdArgument,

@@ -67,7 +67,7 @@ def read(arguments: Iterable[Given], form: str | None) -> list[tuple[Given, Foun
 
 def read_vault(installation: Installation, workspace: str, vault: Vault) -> Found:
     """What lies in a Vault for stock VaultBackend. Raises SyncError."""
-    from syncd.targets import TYPES
+    from syncd.targets import implementation
 
     type_, settings = installation.targets.get(vault.target, ("", None))
     subject = f"target {vault.target}"
@@ -77,7 +77,7 @@ def read_vault(installation: Installation, workspace: str, vault: Vault) -> Foun
     if settings.workspaces is not None and workspace not in settings.workspaces:
         raise FixError(Reason.INVALID_SETTINGS, subject, f"isn't for workspace {workspace}")
     mount = vault.mount or str(getattr(settings, "mount_point", ""))
-    reader = TYPES[type_].reader(vault.target, settings, installation.home, installation.environ, mount)
+    reader = implementation(type_).reader(vault.target, settings, installation.home, installation.environ, mount)
     parts = []
     for path, take in ((vault.connections, kept.connections), (vault.variables, kept.variables)):
         if path:

@@ -27,6 +27,7 @@ from syncd.core import changes
 from syncd.core.model import Definition, Key, Path, Workspace
 
 app = typer.Typer(
+    name="override",
     help="Replace fields for an environment or a deployment.\n\n"
     "Layers, the lowest first: definition, environment, link. `syncd explain` shows which of them a field comes from.",
     no_args_is_help=True,

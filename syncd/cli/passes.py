@@ -30,6 +30,8 @@ ChangedOption = Annotated[
     typer.Option("--changed", help="Look only at what changed since the last sync; else everything is read back."),
 ]
 
+app = typer.Typer()
+
 PLAN = epilog(
     examples("syncd plan", "syncd plan -t files --detailed-exitcode"),
     "Exit codes:\n"
@@ -46,6 +48,7 @@ SYNC = epilog(
 _NO_TARGETS = "no deployment names a target: `syncd deployment update D --target T`"
 
 
+@app.command(epilog=PLAN)
 def plan(
     targets: TargetsOption = None,
     changed: ChangedOption = False,
@@ -76,6 +79,7 @@ def plan(
     raise typer.Exit(_plan_code(found, detailed=detailed))
 
 
+@app.command(epilog=SYNC)
 def sync(
     targets: TargetsOption = None,
     changed: ChangedOption = False,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _AUTH_TYPE = "approle"
 _ACCOUNT = re.compile(r"([a-z0-9-]+:)?[a-z0-9{]([a-z0-9.{}-]*[a-z0-9}])?")
 
+app = typer.Typer()
+
 POLICIES = epilog(
     examples(
         "syncd policies vault > grants.sh             one per deployment",
@@ -31,6 +33,7 @@ POLICIES = epilog(
 )
 
 
+@app.command(epilog=POLICIES)
 def policies(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A target of type vault or kubernetes.")],
     auth_type: Annotated[str, typer.Option("--auth-type", help="How deployments log in.")] = _AUTH_TYPE,

@@ -16,7 +16,7 @@ from syncd.core import changes, previews
 from syncd.core.errors import FixError, Reason
 from syncd.core.model import Deployment, Workspace
 
-app = typer.Typer(help="Deployments that get what another one gets.", no_args_is_help=True)
+app = typer.Typer(name="preview", help="Deployments that get what another one gets.", no_args_is_help=True)
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST = timedelta(days=366)

@@ -12,6 +12,8 @@ import typer
 from syncd.cli.options import epilog, examples
 from syncd.cli.session import who
 
+app = typer.Typer()
+
 RUN = epilog(
     examples("syncd run", "SYNCD_DAEMON_INTERVAL=30 syncd run"),
     "Settings, in [daemon] of syncd.toml or as SYNCD_DAEMON_NAME; in seconds:\n"
@@ -34,6 +36,7 @@ RUN = epilog(
 )
 
 
+@app.command(epilog=RUN)
 def run() -> None:
     """Keep every target in sync, until told to stop.
 

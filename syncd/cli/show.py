@@ -10,8 +10,6 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
-from rich.table import Table
 from rich.text import Text
 
 from syncd.cli.options import Output
@@ -84,6 +82,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
     if not rows and none:
         say(none)
         return
+    from rich.table import Table
+
     made = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
@@ -101,6 +101,8 @@ def names(found: Sequence[str]) -> str:
 
 def changes(groups: Sequence[tuple[Part, Sequence[Line]]], *, aside: bool = False) -> None:
     """What moves, field by field below what it belongs to; `aside` is on stderr."""
+    from rich.table import Table
+
     console = err if aside else out
     lengths = (len(clean(one.field)) for _, lines in groups for one in lines)
     width = max((length for length in lengths if length <= _WIDEST), default=0)
@@ -209,6 +211,8 @@ def made(found: Sequence[Edit], warned: Sequence[str], revision: int, output: Ou
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """A bar per target on stderr, where somebody is watching."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
         tasks: dict[str, Any] = {}
@@ -224,6 +228,8 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 @contextmanager
 def busy(doing: str) -> Iterator[None]:
     """A sign of life on stderr for work of unknown length, where somebody is watching."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
     columns = SpinnerColumn(), TextColumn("{task.description}", markup=False)
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bars:
         bars.add_task(clean(doing), total=None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import typer
+
 from syncd.cli import show
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog
 from syncd.cli.session import Session, start
@@ -14,6 +16,8 @@ from syncd.core.outcome import Status
 
 if TYPE_CHECKING:
     from syncd.registry.status import Lag
+
+app = typer.Typer()
 
 STATUS = epilog(
     "States:\n"
@@ -43,6 +47,7 @@ class _Target(NamedTuple):
     unsettled: list[str]
 
 
+@app.command(epilog=STATUS)
 def status(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE) -> None:
     """Show how far each target is, and what isn't in sync.
 

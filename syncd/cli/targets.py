@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from syncd.registry.record import Record
 
 app = typer.Typer(
+    name="target",
     help="Where documents go: the installation's, in syncd.toml.\n\n"
     "A deployment names its targets: `syncd deployment update D --target T`.",
     no_args_is_help=True,

@@ -16,16 +16,23 @@ from syncd.core.model import Deployment, Workspace
 from syncd.core.previews import expanded
 
 workspace = typer.Typer(
+    name="workspace",
     help="A team's own space: its deployments and definitions.\n\n"
     "Nothing crosses it. Commands take the only one there is, or the one that --workspace or SYNCD_WORKSPACE names.",
     no_args_is_help=True,
 )
 environment = typer.Typer(
+    name="environment",
     help="Tiers of a workspace, the lowest first: dev, staging, prod.\n\n"
     "Each deployment is in one of them, and gets what `syncd override set … -e` says for it.",
     no_args_is_help=True,
 )
-deployment = typer.Typer(help="Airflow installations, each in one environment.", no_args_is_help=True)
+deployment = typer.Typer(
+    name="deployment", help="Airflow installations, each in one environment.", no_args_is_help=True
+)
+app = typer.Typer()
+for _noun in (workspace, environment, deployment):
+    app.add_typer(_noun)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="a-z, 0-9 and -, at most 40 characters.")]
 TargetOption = Annotated[

@@ -48,7 +48,7 @@ HEAVY = ("alembic", "cryptography", "pydantic", "sqlalchemy", "yaml")
 
 def commands(command: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Every command, by the words that call it."""
-    command = command or get_command(app)
+    command = command or get_command(app())
     yield path
     for name, one in getattr(command, "commands", {}).items():
         yield from commands(one, (*path, name))
@@ -102,6 +102,14 @@ def test_a_noun_alone_shows_its_commands(syncd: Syncd, command: tuple[str, ...])
 
     assert result.code == 2
     assert "Commands:" in result.err
+
+
+def test_a_command_is_found_without_the_others() -> None:
+    for name in vars(get_command(app()))["commands"]:
+        found = vars(get_command(app(name)))["commands"]
+
+        assert name in found
+        assert len(found) <= 4
 
 
 def test_the_release(syncd: Syncd) -> None:
