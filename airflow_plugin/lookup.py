@@ -21,10 +21,11 @@ from syncd.core.airflow_form import FORMS
 from syncd.core.checks import problems
 from syncd.core.documents import Place
 from syncd.core.errors import FixError, Reason
-from syncd.core.layouts.lookup import Address, Envelope, Nameplate, Withheld, count, lookup, nameplate, read
+from syncd.core.layouts.lookup import Address, Envelope, Nameplate, count, lookup, nameplate, read
 from syncd.core.merge import Effective, Layer, leaves, merge
 from syncd.core.model import KINDS, Fields, Path, dotted
 from syncd.core.secrets import is_secret, secret_paths
+from syncd.core.withheld import Withheld
 from syncd.sources.directory import DirectorySource
 
 if TYPE_CHECKING:
@@ -163,8 +164,7 @@ def _refuse_withheld(kind: str, id_: str, withheld: Iterable[Withheld], layers: 
     origin = merge(layers).origin if withheld else {}
     for one in withheld:
         if origin.get(one.path) != "local":
-            problem = f"{dotted(one.path)} {one.why}" if one.path else one.why
-            raise FixError(Reason.WITHHELD, f"{kind} {id_}", problem, one.remedy)
+            raise one.error(f"{kind} {id_}")
 
 
 def _check(kind: str, id_: str, effective: Effective) -> None:

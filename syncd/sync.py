@@ -14,7 +14,7 @@ from syncd.core.canonical import text
 from syncd.core.documents import Documents, Mark, Observed, Place, Seal, Stamp, View
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.layouts import Layout
-from syncd.core.model import Item, Reference, Scope, Workspace, dotted
+from syncd.core.model import Item, Reference, Scope, Workspace
 from syncd.core.outcome import Outcome
 from syncd.core.plan import Change, Plan, Write, compare, guard, writes
 from syncd.core.ports import Read, Record, Standing, Target
@@ -431,11 +431,7 @@ def _by_object(observed: Observed) -> Mapping[str, Mapping[str, View]]:
 
 def _untold(resolution: Resolution) -> Mapping[Item, SyncError]:
     """What is withheld from a preview, where no document can say so."""
-    first = {item: one.withheld[0] for item, one in resolution.resolved.items() if one.withheld}
-    return {
-        item: FixError(Reason.WITHHELD, str(item), f"{dotted(path)} {why}", remedy)
-        for item, (path, why, remedy) in first.items()
-    }
+    return {item: one.withheld[0].error(item) for item, one in resolution.resolved.items() if one.withheld}
 
 
 def _settled(

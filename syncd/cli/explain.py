@@ -23,7 +23,8 @@ from syncd.core import changes, reveal
 from syncd.core.errors import FixError, Reason
 from syncd.core.explain import Explanation, displayed
 from syncd.core.explain import explain as explained
-from syncd.core.model import KINDS, Item, Key, Workspace, dotted
+from syncd.core.model import KINDS, Item, Key, Scope, Workspace, dotted
+from syncd.core.resolve import resolve
 
 app = typer.Typer()
 
@@ -72,10 +73,8 @@ def explain(
 
 def _withheld(session: Session, here: Workspace, item: Item) -> tuple[str, ...]:
     """What a preview doesn't get of it."""
-    if not here.deployments[item.deployment].preview_of:
-        return ()
-    gaps = reveal.gaps(here, item.deployment, session.installation.reveal).get(item, ())
-    return tuple(f"{dotted(gap.path)} {gap.why}: {gap.remedy}" for gap in gaps)
+    found = reveal.for_previews(here, resolve(here, Scope(items=frozenset({item}))), session.installation.reveal)
+    return tuple(f"{gap.problem}: {gap.remedy}" for one in found.resolved.values() for gap in one.withheld)
 
 
 def _tree(found: Explanation) -> Tree:

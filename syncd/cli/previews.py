@@ -97,13 +97,16 @@ def list_(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE
     """Show all of them, and what each is linked to and kept from."""
     from syncd.core.model import Scope
     from syncd.core.resolve import resolve
-    from syncd.core.reveal import gaps
+    from syncd.core.reveal import for_previews
 
     session = start(workspace)
     here = session.load()
     found = _all(here)
-    linked = resolve(here, Scope()).linked
-    withheld = {one.name: sorted(map(str, gaps(here, one.name, session.installation.reveal))) for one in found}
+    resolution = for_previews(here, resolve(here, Scope()), session.installation.reveal)
+    linked = resolution.linked
+    withheld: dict[str, list[str]] = {one.name: [] for one in found}
+    for item in sorted(item for item, one in resolution.resolved.items() if one.withheld):
+        withheld[item.deployment].append(str(item))
     if output is Output.JSON:
         show.as_json(
             {

@@ -23,7 +23,8 @@ from syncd.core.model import (
     port,
 )
 from syncd.core.previews import expanded
-from syncd.core.secrets import secret_paths
+from syncd.core.secrets import is_secret, secret_paths
+from syncd.core.withheld import Withheld
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +33,7 @@ class Resolved:
 
     Items whose layers are the same share one Resolved: what is made from it is made once. `shared_in` is the
     environment whose deployments all have the layers below the link's; empty where its link replaces something of them,
-    and for a deployment's own definition. `withheld` are the secrets that were taken out of the layers, each with why
-    and the way out.
+    and for a deployment's own definition. `withheld` are the secrets that were taken out of the layers.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Resolved:
     layers: tuple[Layer, ...] = field(repr=False)
     secret: frozenset[Path]
     shared_in: str = ""
-    withheld: tuple[tuple[Path, str, str], ...] = ()
+    withheld: tuple[Withheld, ...] = ()
 
     @property
     def effective(self) -> Effective:
@@ -51,12 +51,21 @@ class Resolved:
     @property
     def references(self) -> Iterator[tuple[Path, Reference]]:
         """The references that survived the merge, with the field of each."""
+        return ((path, value) for path, value in self._leaves if isinstance(value, Reference))
+
+    @property
+    def secrets(self) -> Iterator[tuple[Path, Any]]:
+        """The secret leaves, but for those that hold nothing."""
         return (
             (path, value)
-            for layer in self.layers
-            for path, value in leaves(layer.fields)
-            if isinstance(value, Reference)
+            for path, value in self._leaves
+            if is_secret(path, self.secret) and value not in ("", None, {}, [])
         )
+
+    @property
+    def _leaves(self) -> Iterator[tuple[Path, Any]]:
+        # Trimmed layers have no leaf in common.
+        return (leaf for layer in self.layers for leaf in leaves(layer.fields))
 
 
 @dataclass(frozen=True)

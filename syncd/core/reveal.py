@@ -7,16 +7,15 @@ allowed it by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from syncd.core.errors import FixError, Reason
-from syncd.core.merge import Layer, leaves, merge
-from syncd.core.model import Item, Path, Reference, Scope, Workspace, dotted
+from syncd.core.merge import Layer
+from syncd.core.model import Item, Path, Reference, Scope, Workspace
 from syncd.core.previews import alone
 from syncd.core.resolve import Resolution, Resolved, resolve
-from syncd.core.secrets import is_secret
+from syncd.core.withheld import Withheld
 
 
 class Rule(NamedTuple):
@@ -45,94 +44,66 @@ class Reveal:
 RULE_ALONE = Reveal()
 
 
-class Gap(NamedTuple):
-    """A secret that is withheld, and why."""
-
-    item: Item
-    path: Path
-    why: str
-    remedy: str
-
-    @property
-    def error(self) -> FixError:
-        """The same, for whoever asks for it."""
-        return FixError(Reason.WITHHELD, str(self.item), f"{dotted(self.path)} {self.why}", self.remedy)
-
-
-def gaps(workspace: Workspace, deployment: str, reveal: Reveal) -> Mapping[Item, tuple[Gap, ...]]:
-    """The secrets that a copy of this deployment doesn't get. Nothing is read for it: a reference stands for its value.
+def copied(workspace: Workspace, deployment: str, reveal: Reveal) -> Resolution:
+    """What a deployment has, as a copy of it may have it. What is withheld isn't there to be read.
 
     Raises KeyError for a deployment that the workspace hasn't.
     """
-    environment = workspace.deployments[deployment].environment
-    rank = {name: number for number, name in enumerate(workspace.environments)}
-    lowest = rank.get(environment, 0)
-    higher = {name for name, one in workspace.deployments.items() if rank.get(one.environment, 0) > lowest}
-    belongs = _belongs(workspace, resolve(alone(workspace, higher), Scope())) if higher else {}
-    found: dict[Item, tuple[Gap, ...]] = {}
-    for item, one in resolve(alone(workspace, {deployment}), Scope()).resolved.items():
-        withheld = []
-        for path, value in _secrets(one):
-            home = max(environment, belongs.get(_identity(value), environment), key=lambda name: rank.get(name, 0))
-            gap = _gap(item, path, home, reveal, lowest=not rank.get(home, 0))
-            withheld += [gap] if gap is not None else []
-        if withheld:
-            found[item] = tuple(withheld)
-    return found
-
-
-def without(resolution: Resolution, gaps: Mapping[Item, Iterable[Gap]]) -> Resolution:
-    """The same without what is withheld, so that it isn't even read."""
-    resolved = dict(resolution.resolved)
-    for item in gaps.keys() & resolved.keys():
-        resolved[item] = _cut(resolved[item], tuple(gaps[item]))
-    return replace(resolution, resolved=resolved)
+    found = workspace.deployments[deployment]
+    return _revealed(workspace, resolve(alone(workspace, {found.name}), Scope()), {found.name}, reveal)
 
 
 def for_previews(workspace: Workspace, resolution: Resolution, reveal: Reveal) -> Resolution:
     """The same, where previews get no more than a laptop would."""
     touched = {item.deployment for item in resolution.resolved}
-    for name, deployment in workspace.deployments.items():
-        if deployment.preview_of and name in touched:
-            resolution = without(resolution, gaps(workspace, name, reveal))
-    return resolution
+    names = {name for name, one in workspace.deployments.items() if one.preview_of and name in touched}
+    return _revealed(workspace, resolution, names, reveal) if names else resolution
 
 
-def _gap(item: Item, path: Path, home: str, reveal: Reveal, *, lowest: bool) -> Gap | None:
+def _revealed(workspace: Workspace, resolution: Resolution, names: Collection[str], reveal: Reveal) -> Resolution:
+    """The same without what is withheld from these deployments. A reference stands for its value: nothing is read."""
+    rank = {name: number for number, name in enumerate(workspace.environments)}
+    lowest = min(rank.get(workspace.deployments[name].environment, 0) for name in names)
+    belongs = _belongs(workspace, rank, above=lowest)
+    resolved = dict(resolution.resolved)
+    for item, one in resolution.resolved.items():
+        if item.deployment in names:
+            environment = workspace.deployments[item.deployment].environment
+            withheld: list[Withheld] = []
+            for path, value in one.secrets:
+                home = max(environment, belongs.get(_identity(value), environment), key=lambda name: rank.get(name, 0))
+                withheld += _withheld(item, path, home, reveal, lowest=not rank.get(home, 0))
+            if withheld:
+                resolved[item] = _cut(one, tuple(withheld))
+    return replace(resolution, resolved=resolved)
+
+
+def _withheld(item: Item, path: Path, home: str, reveal: Reveal, *, lowest: bool) -> Iterator[Withheld]:
     about = (home, item.kind, item.id, path)
     if any(rule.about(*about) for rule in reveal.forbid):
-        return Gap(item, path, "is withheld: it is forbidden by name", "[reveal] forbid in syncd.toml says so")
-    if lowest or any(rule.about(*about) for rule in reveal.allow):
-        return None
-    return Gap(
-        item,
-        path,
-        f"is withheld: it is a secret of environment {home}",
-        "give the lowest environment a value of its own, or let an operator name it in [reveal] allow of syncd.toml",
-    )
+        yield Withheld(path, "is withheld: it is forbidden by name", "[reveal] forbid in syncd.toml says so")
+    elif not lowest and not any(rule.about(*about) for rule in reveal.allow):
+        way_out = (
+            "give the lowest environment a value of its own, or let an operator name it in [reveal] allow of syncd.toml"
+        )
+        yield Withheld(path, f"is withheld: it is a secret of environment {home}", way_out)
 
 
-def _belongs(workspace: Workspace, resolution: Resolution) -> Mapping[str, str]:
-    """The highest environment that each secret is in effect in."""
-    rank = {name: number for number, name in enumerate(workspace.environments)}
+def _belongs(workspace: Workspace, rank: Mapping[str, int], *, above: int) -> Mapping[str, str]:
+    """The highest of the environments above a rank that each secret is in effect in."""
+    higher = {name for name, one in workspace.deployments.items() if rank.get(one.environment, 0) > above}
     found: dict[str, str] = {}
     seen: set[tuple[int, str]] = set()
-    for item, one in resolution.resolved.items():
+    for item, one in resolve(alone(workspace, higher), Scope()).resolved.items() if higher else ():
         environment = workspace.deployments[item.deployment].environment
         if (id(one), environment) in seen:  # deployments that get the same share it
             continue
         seen.add((id(one), environment))
-        for _, value in _secrets(one):
+        for _, value in one.secrets:
             identity = _identity(value)
             if rank.get(environment, 0) >= rank.get(found.get(identity, environment), 0):
                 found[identity] = environment
     return found
-
-
-def _secrets(one: Resolved) -> Iterator[tuple[Path, Any]]:
-    for path, value in leaves(merge(one.layers).fields):
-        if is_secret(path, one.secret) and value not in ("", None, {}, []):
-            yield path, value
 
 
 def _identity(value: Any) -> str:
@@ -140,10 +111,9 @@ def _identity(value: Any) -> str:
     return f"reference {value}" if isinstance(value, Reference) else f"value {value!r}"
 
 
-def _cut(one: Resolved, gaps: tuple[Gap, ...]) -> Resolved:
-    paths = frozenset(gap.path for gap in gaps)
+def _cut(one: Resolved, withheld: tuple[Withheld, ...]) -> Resolved:
+    paths = frozenset(one.path for one in withheld)
     kept = (Layer(layer.name, _fields(layer.fields, (), paths)) for layer in one.layers)
-    withheld = tuple((gap.path, gap.why, gap.remedy) for gap in gaps)
     # Not from a part that others share, which has all of it.
     return replace(one, layers=tuple(layer for layer in kept if layer.fields), shared_in="", withheld=withheld)
 

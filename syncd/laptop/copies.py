@@ -7,24 +7,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from syncd.core.errors import FixError, Reason, SyncError
-from syncd.core.merge import leaves
-from syncd.core.model import Item, Scope, Workspace
+from syncd.core.model import Item, Workspace
 from syncd.core.ports import Read
-from syncd.core.previews import alone
-from syncd.core.resolve import Resolution, fill, resolve
-from syncd.core.reveal import Gap, Reveal, gaps, without
-from syncd.core.secrets import is_secret
+from syncd.core.resolve import Resolution, fill
+from syncd.core.reveal import Reveal, copied
 
 
 @dataclass(frozen=True)
 class Copy:
-    """`resolution` holds the items of one deployment with their values, without those of `gaps`; those that can't be
+    """`resolution` holds the items of one deployment with their values, but for what is withheld; those that can't be
     had at all are blocked in it."""
 
     deployment: str
-    environment: str
     resolution: Resolution = field(repr=False)
-    gaps: Mapping[Item, tuple[Gap, ...]]
 
     @property
     def items(self) -> frozenset[Item]:
@@ -34,13 +29,15 @@ class Copy:
     @property
     def whole(self) -> Iterator[tuple[Item, Mapping[str, Any]]]:
         """The items that nothing is missing from, in order, each with its effective fields."""
-        for item in sorted(self.resolution.resolved.keys() - self.gaps.keys()):
-            yield item, self.resolution.resolved[item].effective.fields
+        for item, one in sorted(self.resolution.resolved.items(), key=lambda pair: pair[0]):
+            if not one.withheld:
+                yield item, one.effective.fields
 
     @property
     def missing(self) -> Mapping[Item, tuple[SyncError, ...]]:
         """The items that aren't whole, and why."""
-        withheld = {item: tuple(gap.error for gap in found) for item, found in self.gaps.items()}
+        resolved = self.resolution.resolved.items()
+        withheld = {item: tuple(gap.error(item) for gap in one.withheld) for item, one in resolved if one.withheld}
         blocked = {item: (error,) for item, error in self.resolution.blocked.items()}
         return dict(sorted({**withheld, **blocked}.items(), key=lambda pair: pair[0]))
 
@@ -50,7 +47,7 @@ class Copy:
         return tuple(
             f"{item.kind} {item.id}"
             for item, one in sorted(self.resolution.resolved.items(), key=lambda pair: pair[0])
-            if any(is_secret(path, one.secret) for path, _ in leaves(one.effective.fields))
+            if any(one.secrets)
         )
 
     def less(self, items: frozenset[Item]) -> Copy:
@@ -61,7 +58,7 @@ class Copy:
             blocked={item: error for item, error in self.resolution.blocked.items() if item not in items},
             linked={name: linked - items for name, linked in self.resolution.linked.items()},
         )
-        return replace(self, resolution=kept, gaps={item: one for item, one in self.gaps.items() if item not in items})
+        return replace(self, resolution=kept)
 
 
 def copy(workspace: Workspace, deployment: str, reveal: Reveal, read: Read) -> Copy:
@@ -69,11 +66,8 @@ def copy(workspace: Workspace, deployment: str, reveal: Reveal, read: Read) -> C
 
     Raises FixError for a deployment that the workspace hasn't.
     """
-    found = workspace.deployments.get(deployment)
-    if found is None:
+    if deployment not in workspace.deployments:
         known = ", ".join(sorted(workspace.deployments)) or "none"
         raise FixError(Reason.NOT_FOUND, f"deployment {deployment}", f"isn't in workspace {workspace.name}", known)
-    everything = resolve(alone(workspace, {deployment}), Scope())
-    withheld = gaps(workspace, deployment, reveal)
-    resolution = without(everything, withheld)
-    return Copy(deployment, found.environment, fill(resolution, read(resolution.references)), withheld)
+    resolution = copied(workspace, deployment, reveal)
+    return Copy(deployment, fill(resolution, read(resolution.references)))

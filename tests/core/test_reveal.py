@@ -13,7 +13,7 @@ from syncd.core.errors import Reason
 from syncd.core.merge import leaves
 from syncd.core.model import Definition, Deployment, Item, Key, Reference, Scope, Workspace
 from syncd.core.resolve import resolve
-from syncd.core.reveal import Reveal, Rule, gaps, without
+from syncd.core.reveal import Reveal, Rule, copied
 
 WAREHOUSE, SLACK = Key("connection", "warehouse"), Key("connection", "slack")
 TOKEN = Reference("env", "SLACK_TOKEN")
@@ -40,8 +40,8 @@ SHARED = replace(
 
 
 def withheld(workspace: Workspace, deployment: str = "etl-dev", reveal: Reveal = Reveal()) -> set[tuple[str, str]]:  # noqa: B008  frozen
-    found = gaps(workspace, deployment, reveal)
-    return {(item.id, ".".join(gap.path)) for item, all_ in found.items() for gap in all_}
+    found = copied(workspace, deployment, reveal).resolved
+    return {(item.id, ".".join(gap.path)) for item, one in found.items() for gap in one.withheld}
 
 
 def one(fields: dict[str, Any], **more: Any) -> Workspace:
@@ -128,16 +128,18 @@ def test_what_is_forbidden_by_name_does_not_go_though_it_is_allowed(rule: Rule) 
 
 
 def test_a_gap_names_the_field_its_environment_and_the_way_out() -> None:
-    (gap,) = gaps(SHARED, "etl-dev", Reveal())[Item("etl-dev", "connection", "slack")]
-    assert gap.error.reason is Reason.WITHHELD
-    assert str(gap.error).startswith("etl-dev/slack: password is withheld: it is a secret of environment prod; give")
+    item = Item("etl-dev", "connection", "slack")
+    (gap,) = copied(SHARED, "etl-dev", Reveal()).resolved[item].withheld
+    error = gap.error(item)
+    assert error.reason is Reason.WITHHELD
+    assert str(error).startswith("etl-dev/slack: password is withheld: it is a secret of environment prod; give")
 
 
 # What is left
 
 
 def test_what_is_withheld_is_not_even_read() -> None:
-    found = without(resolve(SHARED, Scope()), gaps(SHARED, "etl-dev", Reveal()))
+    found = copied(SHARED, "etl-dev", Reveal())
     slack = found.resolved[Item("etl-dev", "connection", "slack")]
     assert list(slack.references) == []
     assert slack.effective.fields == {"conn_type": "slackwebhook"}
@@ -161,7 +163,7 @@ def test_no_secret_in_effect_in_a_higher_environment_is_in_a_copy(drawn: list[An
         links = {"etl-dev": dev, "etl-prod": prod}
         definitions[key] = Definition(key, {"conn_type": "http", "password": value}, frozenset(), environments, links)
     workspace = replace(SAMPLE, definitions=definitions)
-    copied = without(resolve(workspace, Scope()), gaps(workspace, "etl-dev", Reveal()))
+    found = copied(workspace, "etl-dev", Reveal())
 
     def values(deployment: str, resolution: Any) -> set[str]:
         mine = [one for item, one in resolution.resolved.items() if item.deployment == deployment]
@@ -172,6 +174,6 @@ def test_no_secret_in_effect_in_a_higher_environment_is_in_a_copy(drawn: list[An
             if path[-1] in ("password", "token")
         }
 
-    assert not values("etl-dev", copied) & values("etl-prod", resolve(workspace, Scope()))
+    assert not values("etl-dev", found) & values("etl-prod", resolve(workspace, Scope()))
     kept = values("etl-dev", resolve(workspace, Scope())) - values("etl-prod", resolve(workspace, Scope()))
-    assert kept <= values("etl-dev", copied)
+    assert kept <= values("etl-dev", found)

@@ -17,6 +17,7 @@ from syncd.core.layouts.plates import is_awaits
 from syncd.core.layouts.spread import MOST, own_plate, secret_name, slot
 from syncd.core.merge import LAYERS, Layer
 from syncd.core.model import KINDS, NAME, Path
+from syncd.core.withheld import Withheld
 
 Envelope = Mapping[str, Any]
 
@@ -60,14 +61,6 @@ class Nameplate:
     revision: int
     awaits: frozenset[str] = frozenset()
     secrets: int = 0
-
-
-class Withheld(NamedTuple):
-    """A secret that isn't in this copy of a document, why, and the way out; the path is empty for all of it."""
-
-    path: Path
-    why: str
-    remedy: str
 
 
 class Found(NamedTuple):
