@@ -152,11 +152,12 @@ def _kubernetes(given: settings.Kubernetes, address: Address, times: Times) -> K
 
 def _vault(given: settings.Vault, times: Times) -> VaultSource:
     from syncd.clients.vault.login import login
+    from syncd.clients.vault.reading import Reader
     from syncd.clients.vault.transport import Server
     from syncd.sources.vault import VaultSource
 
     server = Server(given.url, given.namespace, given.ca, *given.cert, given.verify, given.timeout)
-    return VaultSource(server, login("backend_kwargs: ", given.login), given.mount_point, times)
+    return VaultSource(Reader(server, login("backend_kwargs: ", given.login), given.mount_point), times)
 
 
 def _refuse_withheld(kind: str, id_: str, withheld: Iterable[Withheld], layers: Iterable[Layer]) -> None:

@@ -1,19 +1,18 @@
-"""Copies of a deployment for `dev`: accounted for before anybody sees them, and followed as the registry changes."""
+"""Copies of a deployment for `dev`: where they come from, and how they follow what changes there."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
 from syncd.cli import show
 from syncd.cli.session import Session, now, who
-from syncd.core.documents import Mark
+from syncd.core.documents import Mark, Seal
 from syncd.core.errors import SyncError
-from syncd.core.model import Item
 
 if TYPE_CHECKING:
+    from syncd.installation import Installation
     from syncd.laptop.copies import Copy
     from syncd.laptop.environment import Given
 
@@ -21,61 +20,77 @@ _AGAIN = 60
 """Seconds until references are read again."""
 
 
-@dataclass
-class Source:
-    """Where copies of a deployment come from, and `how` they leave, for the audit record.
+class Source(Protocol):
+    """Where copies of one deployment come from: the registry, or a target."""
 
-    `revealed` are the items whose secrets were accounted for; `elsewhere` is what this machine says itself, and where.
-    """
+    @property
+    def installation(self) -> Installation:
+        """Whose settings say how it is read."""
 
-    session: Session
-    deployment: str
-    how: str
-    given: Given | None = None
-    revealed: frozenset[str] = frozenset()
-    elsewhere: Mapping[Item, str] = field(default_factory=dict)
+    @property
+    def workspace(self) -> str:
+        """The deployment's."""
+
+    @property
+    def seal(self) -> Seal:
+        """Digests for a folder of copies."""
 
     def copy(self) -> Copy:
-        """As the deployment is now, less what this machine says itself; accounted for before anybody sees it."""
-        from syncd.laptop.copies import copy
-        from syncd.registry.reveals import Revealed, note
+        """As the deployment is now, less what this machine says itself. Raises SyncError."""
 
-        installation, registry = self.session.installation, self.session.registry
-        found = copy(self.session.load(), self.deployment, installation.reveal, installation.read())
-        self.elsewhere = self.given.items(found.items) if self.given is not None else {}
-        found = found.less(frozenset(self.elsewhere))
-        new = tuple(name for name in found.revealed if name not in self.revealed)
-        if new:
-            note(registry, self.session.workspace, Revealed(self.deployment, now(), who(), self.how, new))
-            self.revealed |= frozenset(new)
-        return found
+    def is_old(self, copy: Copy, age: float) -> bool:
+        """Is it time for another one, so many seconds after this one?"""
 
     def mark(self, copy: Copy) -> Mark:
         """Whose a document of this copy is, where it lies in a folder."""
-        return Mark(self.session.registry.instance, self.session.workspace, "dev", copy.resolution.revision)
+
+
+class Registered:
+    """From the registry, each accounted for before anybody sees it; `how` it leaves is for the audit record."""
+
+    def __init__(self, session: Session, deployment: str, how: str, given: Given) -> None:
+        self._session, self._deployment, self._how, self._given = session, deployment, how, given
+        self._revealed: frozenset[str] = frozenset()
+        self.installation, self.workspace = session.installation, session.workspace
+        self.seal: Seal = session.registry.seal
+
+    def copy(self) -> Copy:
+        from syncd.laptop.copies import copy
+        from syncd.registry.reveals import Revealed, note
+
+        here = self.installation
+        found = copy(self._session.load(), self._deployment, here.reveal, here.read())
+        found = found.less(self._given.items(found.items))
+        new = tuple(name for name in found.revealed if name not in self._revealed)
+        if new:
+            note(self._session.registry, self.workspace, Revealed(self._deployment, now(), who(), self._how, new))
+            self._revealed |= frozenset(new)
+        return found
+
+    def is_old(self, copy: Copy, age: float) -> bool:
+        from syncd.registry import workspaces
+
+        revision = workspaces.revisions(self._session.registry).get(self.workspace)
+        return revision != copy.resolution.revision or age > _AGAIN
+
+    def mark(self, copy: Copy) -> Mark:
+        return Mark(self._session.registry.instance, self.workspace, "dev", copy.resolution.revision)
 
 
 class Fresh:
-    """Copies written anew as the registry moves, and each minute, as what references name may have."""
+    """Copies written anew as what they are of moves; the first one is written already."""
 
-    def __init__(self, source: Source, put: Callable[[Copy], None]) -> None:
+    def __init__(self, source: Source, put: Callable[[Copy], object], written: Copy) -> None:
         self._source, self._put = source, put
-        self._revision, self._at = -1, 0.0
-
-    def write(self, copy: Copy) -> None:
-        """This one, whatever was written before it."""
-        self._put(copy)
-        self._revision, self._at = copy.resolution.revision, time.monotonic()
+        self._written, self._at = written, time.monotonic()
 
     def look(self) -> None:
-        """Write what changed, in the registry or at references. What can't be had is told, and tried again."""
-        from syncd.registry import workspaces
-
-        session = self._source.session
+        """Write what changed. What can't be had is told, and tried again."""
         try:
-            revision = workspaces.revisions(session.registry).get(session.workspace)
-            if revision != self._revision or time.monotonic() - self._at > _AGAIN:
-                self.write(self._source.copy())
+            if self._source.is_old(self._written, time.monotonic() - self._at):
+                copy = self._source.copy()
+                self._put(copy)
+                self._written, self._at = copy, time.monotonic()
         except SyncError as error:
             show.errors([error])
             self._at = time.monotonic()

@@ -14,8 +14,6 @@ from syncd.cli import dev_export, show, taking
 from syncd.cli.copying import Fresh, Source
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
 from syncd.cli.session import start
-from syncd.cli.usage import WrongUsage
-from syncd.core.model import Item
 
 if TYPE_CHECKING:
     from syncd.laptop.copies import Copy
@@ -35,8 +33,7 @@ RUN = epilog(
     "seen by the next task. What .env, the environment or --local-path say of a\n"
     "connection wins, and is listed.",
     "With --from TARGET it is read there, by the login in your own syncd.toml (or\n"
-    "VAULT_TOKEN); no registry is opened, and the rights are the server's. Then\n"
-    "--local-path alone wins over it.",
+    "VAULT_TOKEN); no registry is opened, and the rights are the server's.",
     "A secret that any deployment of a higher environment gets is withheld: who\n"
     "asks for it is told so. [reveal] in syncd.toml allows and forbids by name.",
     "Exit codes:\n  the command's own; 128 and more where a signal ended it\n  1 it could not be started",
@@ -73,20 +70,16 @@ def run(
     """Run a command with a deployment's connections and variables."""
     from syncd.laptop import child, environment
 
-    if from_ is not None:
-        raise typer.Exit(_from_a_target(from_, workspace, deployment, local_path, command, as_))
-    session = start(workspace)
     dotenv = _dotenv()
-    source = Source(session, deployment, "dev run", environment.given(os.environ, dotenv))
+    source = taking.source(from_, workspace, deployment, "dev run", environment.given(os.environ, dotenv))
     copy = source.copy()
-    _tell(source.elsewhere, copy, local_path)
-    if as_ is As.ENV:
-        held, left = environment.variables(copy)
-        for error in left.values():
-            show.errors([error])
-        environ = environment.replaced({**dotenv, **os.environ, **held}, "", {})
-        raise typer.Exit(child.run(command, environ, lambda: None))
-    raise typer.Exit(_in_a_folder(source, copy, dotenv, local_path, command))
+    _tell(copy, local_path)
+    if as_ is As.BACKEND:
+        raise typer.Exit(_in_a_folder(source, copy, dotenv, local_path, command))
+    held, left = environment.variables(copy)
+    show.errors(left.values())
+    environ = environment.replaced({**dotenv, **os.environ, **held}, "", {})
+    raise typer.Exit(child.run(command, environ, lambda: None))
 
 
 app.command("export", epilog=dev_export.EXPORT)(dev_export.export)
@@ -110,31 +103,14 @@ def reveals(
     show.table(("at", "who", "deployment", "how", "secrets of"), rows, none="nothing was revealed")
 
 
-def _from_a_target(
-    target: str, workspace: str | None, deployment: str, local_path: Path | None, command: list[str], as_: As
-) -> int:
-    """Through our backend, pointed at the target itself: nothing is copied, and what it says is of now."""
-    from syncd.laptop import child, environment
-
-    if as_ is As.ENV:
-        raise WrongUsage("--from and --as env contradict each other: `syncd dev export --from` makes a dotenv")
-    kwargs = {
-        **taking.kwargs(target, workspace, deployment),
-        **({"local_path": str(local_path.absolute())} if local_path else {}),
-    }
-    show.tell(f"what target {target} holds for {deployment}; any other secrets backend that is set here is not asked")
-    return child.run(command, environment.replaced({**_dotenv(), **os.environ}, _BACKEND, kwargs), lambda: None)
-
-
 def _in_a_folder(
     source: Source, copy: Copy, dotenv: Mapping[str, str], local_path: Path | None, command: list[str]
 ) -> int:
     from syncd.laptop import child, environment, folder
 
-    session = source.session
     with folder.private(os.environ) as place:
         kwargs = {
-            "workspace": session.workspace,
+            "workspace": source.workspace,
             "deployment": copy.deployment,
             "source": "directory",
             "path": str(place),
@@ -142,10 +118,10 @@ def _in_a_folder(
         }
 
         def put(copy: Copy) -> None:
-            show.errors(folder.write(place, copy, source.mark(copy), session.registry.seal))
+            show.errors(folder.write(place, copy, source.mark(copy), source.seal))
 
-        fresh = Fresh(source, put)
-        fresh.write(copy)
+        put(copy)
+        fresh = Fresh(source, put, copy)
         return child.run(command, environment.replaced({**dotenv, **os.environ}, _BACKEND, kwargs), fresh.look)
 
 
@@ -156,15 +132,15 @@ def _dotenv() -> Mapping[str, str]:
     return {name: value for name, value in dotenv_values(".env").items() if value is not None}
 
 
-def _tell(elsewhere: Mapping[Item, str], copy: Copy, local_path: Path | None) -> None:
+def _tell(copy: Copy, local_path: Path | None) -> None:
     """On stderr: what the command writes is its own."""
     from syncd.laptop.environment import overridden
 
     missing = f", and without {len(copy.missing)}" if copy.missing else ""
     show.tell(f"with {len(list(copy.whole))} connections and variables of {copy.deployment}{missing}")
     show.tell("any other secrets backend that is set here is not asked")
-    for item, where in sorted(elsewhere.items()):
+    for item, where in sorted(copy.elsewhere.items()):
         show.tell(f"{item.kind} {item.id}: as {where} says")
     for item in overridden(local_path, sorted(copy.items)):
         show.tell(f"{item.kind} {item.id}: with fields of {local_path}")
-    show.errors(error for errors in copy.missing.values() for error in errors)
+    show.errors(copy.errors)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from syncd.cli import show, taking
 from syncd.cli.copying import Fresh, Source
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
-from syncd.cli.session import start
-from syncd.cli.usage import WrongUsage
-from syncd.core.errors import FixError, Reason, SyncError, document
+from syncd.core.errors import FixError, Problems, Reason, SyncError, document
 
 if TYPE_CHECKING:
+    from syncd.exports.formats import Format
+    from syncd.installation import Installation
     from syncd.laptop.copies import Copy
-    from syncd.laptop.from_target import Taken
 
 EXPORT = epilog(
     examples(
@@ -65,110 +65,84 @@ def export(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Write a deployment's connections and variables to files."""
+    from syncd.exports.formats import FORMATS
     from syncd.laptop import watching
+    from syncd.laptop.environment import NOTHING
 
-    if from_ is not None:
-        if watch or format_ is FormatName.DIRECTORY:
-            raise WrongUsage("--from makes files, once: without --watch, and no directory")
-        place = _Place(format_.value, to)
-        place.refuse(in_git=in_git)
-        found = taking.taken(from_, workspace, deployment)
-        place.put_texts(found)
-        _answer(found, place, output)
-        raise typer.Exit(1 if any(error.reason is not Reason.WITHHELD for error in place.missing) else 0)
-    session = start(workspace)
-    source = Source(session, deployment, f"dev export {format_.value}")
-    place = _Place(format_.value, to, source)
-    place.refuse(in_git=in_git)
+    source = taking.source(from_, workspace, deployment, f"dev export {format_.value}", NOTHING)
+    form = FORMATS.get(format_.value)
+    put = partial(_put_in_folder, source, to) if form is None else _texts(form, to)
+    _refuse(source, to, form, in_git=in_git)
     copy = source.copy()
-    fresh = Fresh(source, place.put)
-    fresh.write(copy)
-    _answer(copy, place, output)
+    written = put(copy)
+    _answer(copy, written, output)
     if watch:
-        watching.until_told(fresh.look)
-    elif any(error.reason is not Reason.WITHHELD for error in place.missing):
+        watching.until_told(Fresh(source, put, copy).look)
+    elif any(error.reason is not Reason.WITHHELD for error in written.missing):
         raise typer.Exit(1)
 
 
-class _Place:
-    """Where it is written, and what the last time left: the paths, and what is missing from them."""
+class _Written(NamedTuple):
+    """Where a copy was written to, and what is missing from there."""
 
-    def __init__(self, format_: str, to: Path, source: Source | None = None) -> None:
-        self._format, self._to, self._given = format_, to, source
-        self._texts: Mapping[Path, str] = {}
-        self.written: tuple[str, ...] = ()
-        self.missing: tuple[SyncError, ...] = ()
-
-    @property
-    def _source(self) -> Source:
-        if self._given is None:
-            raise RuntimeError("a folder for our backend is made of the registry alone")
-        return self._given
-
-    def refuse(self, *, in_git: bool) -> None:
-        """Raises SyncError where nothing should be written, before anything is read."""
-        from syncd.exports.formats import FORMATS
-        from syncd.laptop import private_files, work_tree
-
-        if self._format in FORMATS:
-            format_ = FORMATS[self._format]
-            paths = list(private_files.places(self._to, format_.render(()).files, in_folder=format_.in_folder))
-        else:
-            paths = [self._to / self._source.session.workspace]
-            self._refuse_a_target()
-        if not in_git:
-            work_tree.refuse(paths, os.environ)
-
-    def put(self, copy: Copy) -> None:
-        """Write it. Raises SyncError where it can't be."""
-        from syncd.exports.formats import FORMATS
-
-        if self._format not in FORMATS:
-            self._put_in_folder(copy)
-            self.missing = tuple(error for errors in copy.missing.values() for error in errors)
-        else:
-            self.put_texts(copy)
-
-    def put_texts(self, copy: Copy | Taken) -> None:
-        """The same in a form of text."""
-        from syncd.exports.formats import FORMATS
-        from syncd.laptop import private_files
-
-        told = tuple(error for errors in copy.missing.values() for error in errors)
-        format_ = FORMATS[self._format]
-        rendered = format_.render(copy.whole)
-        texts = private_files.places(self._to, rendered.files, in_folder=format_.in_folder)
-        if texts != self._texts:
-            private_files.write(texts, make=format_.in_folder)
-        self._texts = texts
-        self.written = tuple(map(str, texts))
-        self.missing = (*told, *rendered.left_out.values())
-
-    def _put_in_folder(self, copy: Copy) -> None:
-        from syncd.core.errors import Problems
-        from syncd.laptop import folder
-
-        errors = folder.write(self._to, copy, self._source.mark(copy), self._source.session.registry.seal)
-        if errors:
-            raise Problems(errors)
-        self.written = (str(self._to),)
-
-    def _refuse_a_target(self) -> None:
-        from syncd.targets.settings import at
-
-        installation = self._source.session.installation
-        for name, (_, settings) in installation.targets.items():
-            path = getattr(settings, "path", None)
-            if path is not None and at(installation.home, path).resolve() == self._to.resolve():
-                problem = f"is the folder of target {name}"
-                raise FixError(Reason.OVERLAP, str(self._to), problem, "name another with --to")
+    paths: tuple[str, ...]
+    missing: tuple[SyncError, ...]
 
 
-def _answer(copy: Copy | Taken, place: _Place, output: Output) -> None:
+def _texts(form: Format, to: Path) -> Callable[[Copy], _Written]:
+    """What writes copies in a form of text, where it isn't what was written last: others may watch the files."""
+    from syncd.laptop import private_files
+
+    last: Mapping[Path, str] = {}
+
+    def put(copy: Copy) -> _Written:
+        nonlocal last
+        rendered = form.render(copy.whole)
+        texts = private_files.places(to, rendered.files, in_folder=form.in_folder)
+        if texts != last:
+            private_files.write(texts, make=form.in_folder)
+        last = texts
+        return _Written(tuple(map(str, texts)), (*copy.errors, *rendered.left_out.values()))
+
+    return put
+
+
+def _put_in_folder(source: Source, to: Path, copy: Copy) -> _Written:
+    """Write a copy for our backend."""
+    from syncd.laptop import folder
+
+    errors = folder.write(to, copy, source.mark(copy), source.seal)
+    if errors:
+        raise Problems(errors)
+    return _Written((str(to),), copy.errors)
+
+
+def _refuse(source: Source, to: Path, form: Format | None, *, in_git: bool) -> None:
+    """Raises SyncError where nothing should be written, before anything is read."""
+    from syncd.laptop import private_files, work_tree
+
+    if form is None:
+        _refuse_a_target(source.installation, to)
+        paths = [to / source.workspace]
+    else:
+        paths = list(private_files.places(to, form.render(()).files, in_folder=form.in_folder))
+    if not in_git:
+        work_tree.refuse(paths, os.environ)
+
+
+def _refuse_a_target(installation: Installation, to: Path) -> None:
+    from syncd.targets.settings import at
+
+    for name, (_, settings) in installation.targets.items():
+        path = getattr(settings, "path", None)
+        if path is not None and at(installation.home, path).resolve() == to.resolve():
+            raise FixError(Reason.OVERLAP, str(to), f"is the folder of target {name}", "name another with --to")
+
+
+def _answer(copy: Copy, written: _Written, output: Output) -> None:
     if output is Output.JSON:
-        missing = [document(error) for error in place.missing]
-        show.as_json({"written": list(place.written), "missing": missing})
+        show.as_json({"written": list(written.paths), "missing": [document(error) for error in written.missing]})
         return
     count = len(list(copy.whole))
-    show.say(show.DONE, f"{', '.join(place.written)}: {count} connections and variables of {copy.deployment}")
-    show.errors(place.missing)
+    show.say(show.DONE, f"{', '.join(written.paths)}: {count} connections and variables of {copy.deployment}")
+    show.errors(written.missing)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+import time
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from syncd.cli.copying import Registered, Source
+from syncd.cli.session import start
 from syncd.cli.usage import WrongUsage
-from syncd.core import ids
-from syncd.core.errors import FixError, Reason, SyncError
-from syncd.core.layouts.layered import folder
-from syncd.core.merge import merge
-from syncd.core.model import KINDS, Item
+from syncd.core.documents import Mark, Seal
+from syncd.core.errors import FixError, Reason
+from syncd.core.layouts.lookup import Address
 
 if TYPE_CHECKING:
-    from syncd.laptop.from_target import Taken
+    from syncd.laptop.copies import Copy
+    from syncd.laptop.environment import Given
 
 FromOption = Annotated[
     str | None,
@@ -26,40 +28,53 @@ FromOption = Annotated[
     ),
 ]
 
+_AGAIN = 5
+"""Seconds, at least, until a target is read again: what changed in it isn't told otherwise."""
 
-def kwargs(target: str, workspace: str | None, deployment: str) -> dict[str, Any]:
-    """`backend_kwargs` that read it. Raises SyncError."""
-    from syncd import installation
-    from syncd.laptop import from_target
-
-    if workspace is None:
-        raise WrongUsage("--from asks no registry: name the --workspace")
-    here = installation.load(os.environ)
-    if target not in here.targets:
-        known = ", ".join(sorted(here.targets)) or "none"
-        raise FixError(Reason.NOT_FOUND, f"target {target}", f"isn't in {here.home / installation.SETTINGS}", known)
-    return from_target.kwargs(target, here.targets[target][1], here.home, os.environ, workspace, deployment)
+_SHARE = 20
+"""And so many times as long as reading it takes, so that it is never busy with laptops."""
 
 
-def taken(target: str, workspace: str | None, deployment: str) -> Taken:
-    """All of it. Raises SyncError where the target, or the deployment's nameplate, can't be read."""
-    from airflow_plugin import kwargs as given
-    from airflow_plugin.lookup import Lookup
-    from syncd.laptop.from_target import Taken
+class Taken:
+    """From a target; whoever reads it there is known to its server."""
 
-    lookup = Lookup(given.parse(kwargs(target, workspace, deployment)))
-    lookup.nameplate()
-    whole: list[tuple[Item, Any]] = []
-    missing: dict[Item, tuple[SyncError, ...]] = {}
-    at = folder(lookup.settings.address.prefix, deployment)
-    for kind, row in KINDS.items():
-        for name in sorted(lookup.source.names(f"{at}/{row.plural}")):
-            item = Item(deployment, kind, ids.decode(name))
-            try:
-                found = lookup.layers(kind, item.id)
-            except SyncError as error:
-                missing[item] = (error,)
-                continue
-            if found is not None:
-                whole.append((item, merge(found[0]).fields))
-    return Taken(deployment, tuple(whole), missing)
+    def __init__(self, target: str, workspace: str | None, deployment: str, given: Given) -> None:
+        """Raises SyncError where there is no such target, or nothing of ours reads it."""
+        from syncd import installation
+        from syncd.laptop import from_target
+        from syncd.registry import encryption
+
+        if workspace is None:
+            raise WrongUsage("--from asks no registry: name the --workspace")
+        here = installation.load(os.environ)
+        if target not in here.targets:
+            known = ", ".join(sorted(here.targets)) or "none"
+            raise FixError(Reason.NOT_FOUND, f"target {target}", f"isn't in {here.home / installation.SETTINGS}", known)
+        settings = here.targets[target][1]
+        self._target, self._given = target, given
+        self._address = Address(workspace, deployment, settings.prefix or workspace)
+        self._source = from_target.opened(target, settings, self._address, here.home, os.environ)
+        self._took = 0.0
+        self.installation, self.workspace = here, workspace
+        self.seal: Seal = encryption.seal_with(encryption.new_seal_key())
+
+    def copy(self) -> Copy:
+        from syncd.laptop.from_target import copy
+
+        began = time.monotonic()
+        found = copy(self._source, self._address)
+        self._took = time.monotonic() - began
+        return found.less(self._given.items(found.items))
+
+    def is_old(self, copy: Copy, age: float) -> bool:
+        return age > max(_AGAIN, _SHARE * self._took)
+
+    def mark(self, copy: Copy) -> Mark:
+        return Mark(f"target {self._target}", self.workspace, "dev", copy.resolution.revision)
+
+
+def source(from_: str | None, workspace: str | None, deployment: str, how: str, given: Given) -> Source:
+    """Where copies come from: the target named, or the registry. Raises SyncError."""
+    if from_ is not None:
+        return Taken(from_, workspace, deployment, given)
+    return Registered(start(workspace), deployment, how, given)

@@ -16,10 +16,11 @@ from syncd.core.reveal import Reveal, copied
 @dataclass(frozen=True)
 class Copy:
     """`resolution` holds the items of one deployment with their values, but for what is withheld; those that can't be
-    had at all are blocked in it."""
+    had at all are blocked in it. `elsewhere` is what this machine says itself, and where: it isn't in the copy."""
 
     deployment: str
     resolution: Resolution = field(repr=False)
+    elsewhere: Mapping[Item, str] = field(default_factory=dict)
 
     @property
     def items(self) -> frozenset[Item]:
@@ -42,6 +43,11 @@ class Copy:
         return dict(sorted({**withheld, **blocked}.items(), key=lambda pair: pair[0]))
 
     @property
+    def errors(self) -> tuple[SyncError, ...]:
+        """The same for all of them, one after the other."""
+        return tuple(error for errors in self.missing.values() for error in errors)
+
+    @property
     def revealed(self) -> tuple[str, ...]:
         """The items whose secrets it holds, for the audit record."""
         return tuple(
@@ -50,15 +56,16 @@ class Copy:
             if any(one.secrets)
         )
 
-    def less(self, items: frozenset[Item]) -> Copy:
-        """The same without these."""
+    def less(self, elsewhere: Mapping[Item, str]) -> Copy:
+        """The same without what this machine says itself."""
+        items = frozenset(elsewhere)
         kept = replace(
             self.resolution,
             resolved={item: one for item, one in self.resolution.resolved.items() if item not in items},
             blocked={item: error for item, error in self.resolution.blocked.items() if item not in items},
             linked={name: linked - items for name, linked in self.resolution.linked.items()},
         )
-        return replace(self, resolution=kept)
+        return replace(self, resolution=kept, elsewhere=elsewhere)
 
 
 def copy(workspace: Workspace, deployment: str, reveal: Reveal, read: Read) -> Copy:

@@ -28,6 +28,10 @@ class Given(NamedTuple):
         return {item: where for item, where in named if where is not None}
 
 
+NOTHING = Given({})
+"""Whoever writes a file takes all of it."""
+
+
 def given(environ: Mapping[str, str], dotenv: Mapping[str, str]) -> Given:
     """What stands in the environment, and in a `.env` beside."""
     prefixes = tuple(PREFIXES.values())

@@ -2,68 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
+from syncd.core import ports
+from syncd.core.checks import problems
+from syncd.core.documents import Place
 from syncd.core.errors import FixError, Reason, SyncError
-from syncd.core.layouts.kubernetes import Labelled
-from syncd.core.model import Item
+from syncd.core.layouts.layered import Layered, folder
+from syncd.core.layouts.lookup import Address, lookup, nameplate, read
+from syncd.core.layouts.lookup import Found as Documents
+from syncd.core.merge import merge
+from syncd.core.model import KINDS, Item, dotted
+from syncd.core.resolve import Resolution, Resolved
+from syncd.core.secrets import secret_paths
+from syncd.laptop.copies import Copy
+from syncd.sources.answers import Times
+from syncd.sources.directory import DirectorySource
+from syncd.sources.kubernetes import KubernetesSource
+from syncd.sources.vault import VaultSource
 from syncd.targets import kubernetes, vault
 from syncd.targets.directory import Settings as Directory
 from syncd.targets.settings import TargetSettings, at
 
 _TOKEN_FILE = ".vault-token"  # noqa: S105  where `vault login` keeps it
 
+_TOGETHER = Times(cache_ttl=1, max_stale=0)
+"""Documents of one Secret are read at once: each copy is made anew, and within less than a second of one reading."""
 
-@dataclass(frozen=True)
-class Taken:
-    """What lies in a target for a deployment, effective; and what couldn't be read of it."""
-
-    deployment: str
-    whole: tuple[tuple[Item, Mapping[str, Any]], ...] = field(repr=False)
-    missing: Mapping[Item, tuple[SyncError, ...]]
+_READERS = 8
+"""Documents read at a time, where each costs a request."""
 
 
-def kwargs(
-    name: str, settings: TargetSettings, home: Path, environ: Mapping[str, str], workspace: str, deployment: str
-) -> dict[str, Any]:
-    """`backend_kwargs` that read a deployment's documents from a target with the login in its settings.
+class Source(ports.Source, Protocol):
+    """One that can list, too."""
 
-    Raises FixError where our backend can't read it.
+    def names(self, folder: str) -> tuple[str, ...]:
+        """What lies in a folder; nothing where it isn't there."""
+
+
+def opened(name: str, settings: TargetSettings, address: Address, home: Path, environ: Mapping[str, str]) -> Source:
+    """What reads a target, with the login in its settings. Raises FixError where nothing of ours can."""
+    if isinstance(settings, Directory) and settings.layout in _READ:
+        return DirectorySource(str(at(home, settings.path)))
+    if isinstance(settings, vault.Settings) and settings.layout in _READ:
+        reader = vault.reader(name, _as_logged_in(settings, environ), home, environ, settings.mount_point)
+        return VaultSource(reader, _TOGETHER)
+    if isinstance(settings, kubernetes.Settings) and settings.layout in _READ:
+        client = kubernetes.client(settings, home, environ)
+        return KubernetesSource(client, settings.namespace, address.prefix, address.deployment, _TOGETHER)
+    problem, remedy = "is laid out for Airflow's own backend", "point that at it, or name another target"
+    raise FixError(Reason.REFUSED, f"target {name}", problem, remedy)
+
+
+_READ = ("layered", "split")
+"""The layouts that our backend reads."""
+
+
+def copy(source: Source, address: Address) -> Copy:
+    """What lies there for a deployment; what can't be read of it is blocked.
+
+    Raises SyncError where its nameplate can't be had, and WaitError where anything of it can't be had now.
     """
-    if settings.layout == Labelled.name:
-        remedy = "point Airflow's own backend at it"
-        raise FixError(Reason.REFUSED, f"target {name}", "is laid out for Airflow's own backend", remedy)
-    whose = {"workspace": workspace, "deployment": deployment, "prefix": settings.prefix or workspace}
-    if isinstance(settings, vault.Settings):
-        return {**whose, "source": "vault", **_vault(settings, home, environ)}
-    if isinstance(settings, kubernetes.Settings):
-        return {**whose, "source": "kubernetes", **_kubernetes(name, settings, home)}
-    if isinstance(settings, Directory):
-        return {**whose, "source": "directory", "path": str(at(home, settings.path))}
-    raise FixError(Reason.REFUSED, f"target {name}", "is of a type that no backend reads")
+    plate = nameplate(source.get, address)
+    items = tuple(_items(source, address))
+    with ThreadPoolExecutor(_READERS) as readers:
+        found = dict(zip(items, readers.map(partial(_read, source, address), items), strict=True))
+    resolved = {item: one for item, one in found.items() if isinstance(one, Resolved)}
+    blocked = {item: one for item, one in found.items() if isinstance(one, SyncError)}
+    linked = frozenset(resolved.keys() | blocked.keys())
+    resolution = Resolution(
+        workspace=address.workspace,
+        revision=plate.revision,
+        full=True,
+        resolved=resolved,
+        blocked=blocked,
+        departed=frozenset(),
+        linked={address.deployment: linked},
+        gone=frozenset(),
+    )
+    return Copy(address.deployment, resolution)
 
 
-def _vault(settings: vault.Settings, home: Path, environ: Mapping[str, str]) -> dict[str, Any]:
-    texts = ("url", "mount_point", "namespace", "auth_type", "auth_mount_point", "role_id")
-    plain = (*texts, "jwt_role", "kubernetes_role")
-    paths = ("token_path", "secret_id_path", "jwt_token_path", "kubernetes_jwt_path")
-    given = {key: getattr(settings, key) for key in plain}
-    given |= {key: str(at(home, path)) for key in paths if (path := getattr(settings, key))}
-    given |= {"token": environ.get("VAULT_TOKEN", ""), "secret_id": environ.get("VAULT_SECRET_ID", "")}
+def _items(source: Source, address: Address) -> Iterator[Item]:
+    layout, below = Layered(address.prefix), folder(address.prefix, address.deployment)
+    for row in KINDS.values():
+        for name in source.names(f"{below}/{row.plural}"):
+            item = layout.item(Place(f"{below}/{row.plural}/{name}"))
+            if item is not None:
+                yield item
+
+
+def _read(source: Source, address: Address, item: Item) -> Resolved | FixError | None:
+    """None where it is gone by now, or was removed."""
+    try:
+        envelopes = lookup(source.get, address, item.kind, item.id)
+        return None if envelopes is None else _resolved(item, read(envelopes, f"{item.kind} {item.id}"))
+    except FixError as error:
+        return error.with_traceback(None)
+
+
+def _resolved(item: Item, found: Documents) -> Resolved:
+    for path, problem in problems(item.kind, merge(found.layers).fields):
+        raise FixError(
+            Reason.INVALID_DOCUMENT, str(item), f"{dotted(path)}: {problem}", "let `syncd sync` write it again"
+        )
+    # The rule is applied again: the document may have been edited.
+    secret = found.secret.union(*(secret_paths(item.kind, item.id, layer.fields) for layer in found.layers))
+    return Resolved(item.kind, item.id, found.layers, secret, withheld=found.withheld)
+
+
+def _as_logged_in(settings: vault.Settings, environ: Mapping[str, str]) -> vault.Settings:
+    """With the token of `vault login`, where none is named."""
     kept = Path(environ.get("HOME", "/"), _TOKEN_FILE)
-    if settings.auth_type == "token" and not given["token"] and not settings.token_path and kept.is_file():
-        given["token_path"] = str(kept)
-    trust: Any = str(at(home, settings.verify)) if isinstance(settings.verify, str) else settings.verify
-    shown = [str(at(home, path)) for path in settings.cert] if settings.cert else ""
-    return {**{key: value for key, value in given.items() if value}, "verify": trust, "cert": shown}
-
-
-def _kubernetes(name: str, settings: kubernetes.Settings, home: Path) -> dict[str, Any]:
-    if settings.kubeconfig or settings.context:
-        problem, remedy = "is reached by a kubeconfig, which no backend reads", "give it url, ca and token_path"
-        raise FixError(Reason.REFUSED, f"target {name}", problem, remedy)
-    paths = {key: str(at(home, path)) for key in ("ca", "token_path") if (path := getattr(settings, key))}
-    return {"namespace": settings.namespace, **({"url": settings.url} if settings.url else {}), **paths}
+    if settings.auth_type != "token" or settings.token_path or environ.get("VAULT_TOKEN") or not kept.is_file():
+        return settings
+    return settings.model_copy(update={"token_path": str(kept)})

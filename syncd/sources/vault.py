@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from syncd.clients.vault.login import Login
 from syncd.clients.vault.reading import Reader
-from syncd.clients.vault.transport import Server
 from syncd.core.documents import NAMEPLATE, Place
 from syncd.core.errors import FixError, Reason
 from syncd.sources.answers import Answers, Times
@@ -17,8 +15,8 @@ from syncd.sources.answers import Answers, Times
 class VaultSource:
     """One mount. Safe under threads; a forked child needs its own."""
 
-    def __init__(self, server: Server, login: Login, mount: str, times: Times) -> None:
-        self._vault = Reader(server, login, mount)
+    def __init__(self, reader: Reader, times: Times) -> None:
+        self._vault = reader
         self._answers = Answers(self._read, times)
 
     def within(self) -> AbstractContextManager[None]:

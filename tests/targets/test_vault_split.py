@@ -14,6 +14,7 @@ import pytest
 
 from servers import vault as servers
 from syncd.clients.vault.login import Credential, Login
+from syncd.clients.vault.reading import Reader
 from syncd.clients.vault.transport import Server
 from syncd.clients.vault.writing import Vault
 from syncd.core.documents import SHARED, Mark, Place
@@ -70,7 +71,7 @@ def granted(one: World, trial: VaultTrial) -> Mapping[str, str]:
 def source(trial: VaultTrial, token: str, cache_ttl: float = 0) -> VaultSource:
     """As a worker reads, with nothing kept."""
     server, login = Server(trial.server.address, timeout=5), Login("token", Credential(token))
-    return VaultSource(server, login, trial.mount, Times(cache_ttl, max_stale=0))
+    return VaultSource(Reader(server, login, trial.mount), Times(cache_ttl, max_stale=0))
 
 
 def find(reader: VaultSource, item: Item) -> str | None:

@@ -102,15 +102,15 @@ def laid_out(settings: Settings, prefix: str) -> Bundled | Labelled:
 
 def opened(name: str, settings: Settings, prefix: str, home: Path, environ: Mapping[str, str]) -> KubernetesTarget:
     """The target that these settings describe."""
-    layout, client = laid_out(settings, prefix), _client(settings, home, environ)
-    return KubernetesTarget(name, layout, client, settings.namespace, settings.server)
+    layout, shared = laid_out(settings, prefix), client(settings, home, environ)
+    return KubernetesTarget(name, layout, shared, settings.namespace, settings.server)
 
 
 _clients: WeakValueDictionary[tuple[object, ...], Kubernetes] = WeakValueDictionary()
 _opening = Lock()
 
 
-def _client(settings: Settings, home: Path, environ: Mapping[str, str]) -> Kubernetes:
+def client(settings: Settings, home: Path, environ: Mapping[str, str]) -> Kubernetes:
     """One for all targets of one login, as long as any of them is open: of 100 namespaces each would greet the server
     anew, with eight connections of its own."""
     said = (settings.kubeconfig, settings.context, settings.url, settings.ca, settings.token_path, settings.timeout)
