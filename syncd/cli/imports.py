@@ -29,9 +29,14 @@ IMPORT = epilog(
         "syncd import etl-dev=dev.json etl-prod=prod.json",
         "syncd import connections.yaml variables.json",
         "syncd import etl-dev=- --format env              this environment",
-        "syncd import etl-prod= --vault vault --path airflow/connections",
+        "syncd import etl-dev=vault:old-dev:airflow/connections",
         "syncd import astro.json --map clx4k2=etl-prod --yes",
     ),
+    "FROM is one of:\n"
+    "  FILE                     - is stdin, ./vault:x a file of such a name\n"
+    "  vault:TARGET:MOUNT/PATH  what stock VaultBackend reads: its mount_point, and\n"
+    "                           connections_path or variables_path, with address\n"
+    "                           and login of this target",
     "Formats, told by name and content unless --format says it:\n"
     "  json       `airflow connections export`, 2.11 and 3.x\n"
     "  yaml       the same in YAML\n"
@@ -47,7 +52,7 @@ IMPORT = epilog(
     "  postgresql, a-b   are postgres and a_b, as in Airflow",
     "Exit codes:\n"
     "  0 imported, or all is there  2 wrong usage\n"
-    "  1 nothing was imported, or something in the files couldn't be",
+    "  1 nothing was imported, or something of it couldn't be",
 )
 
 
@@ -64,21 +69,11 @@ class Format(str, Enum):
 
 @app.command("import", epilog=IMPORT)
 def import_(
-    files: Annotated[
-        list[str] | None, typer.Argument(metavar="[D=]FILE", help="What deployment D has today; - is stdin.")
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[D=]FROM", help="From where: what deployment D has today.")
     ] = None,
     form: Annotated[Format | None, typer.Option("--format", "-f", help="Of all files.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Also take what is different here.")] = False,
-    vault: Annotated[
-        str | None, typer.Option("--vault", metavar="TARGET", help="Read a Vault with this target's address and login.")
-    ] = None,
-    path: Annotated[str, typer.Option("--path", metavar="P", help="VaultBackend's connections_path.")] = "",
-    variables_path: Annotated[
-        str, typer.Option("--variables-path", metavar="P", help="VaultBackend's variables_path.")
-    ] = "",
-    mount: Annotated[
-        str, typer.Option("--mount", metavar="M", help="Its mount, where it isn't the target's own.")
-    ] = "",
     names: Annotated[
         list[str] | None, typer.Option("--map", metavar="ID=D", help="Astro's id of deployment D. May be repeated.")
     ] = None,
@@ -86,29 +81,23 @@ def import_(
     workspace: WorkspaceOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Move in: take what an Airflow has today, from its export.
+    """Move in: take what an Airflow has, exported or in Vault.
 
-    With D= a file is what that deployment has. Of several, what is equal everywhere is shared, and linked to just
-    these; what differs is overridden on each link, whatever their environments. Without D= all is shared, and linked
-    to nothing. What would change is shown first, and asked about. What the registry has already is left as it is,
+    With D= it is what that deployment has. Of several, what is equal everywhere is shared, and linked to just these;
+    what differs is overridden on each link, whatever their environments. Without D= all is shared, and linked to
+    nothing. What would change is shown first, and asked about. What the registry has already is left as it is,
     unless --replace; what another deployment gets never changes.
     """
     from syncd.cli import moving
 
-    sources = [moving.given(argument) for argument in files or ()]
+    sources = [moving.given(argument) for argument in arguments or ()]
     mapped = _mapped(names or ())
-    _refuse_wrong_usage(sources, form, vault, path or variables_path)
+    _refuse_wrong_usage(sources, form)
     session = start(workspace)
     before = session.load()
     _refuse_unknown({one.deployment for one in sources} | set(mapped.values()), before)
-    if vault is None:
-        asked = sources or [moving.Given("", "")]
-        found = moving.read(asked, form.value if form else None)
-    else:
-        place = moving.Vault(vault, mount, path, variables_path)
-        one = sources[0] if sources else moving.Given("", "")
-        with show.busy("reading the Vault"):
-            found = [(one, moving.read_vault(session.installation, session.workspace, place))]
+    vaults = moving.Vaults(session.installation, session.workspace)
+    found = moving.read(sources or [moving.Given("", "")], form.value if form else None, vaults)
     plan, problems, notes = _plan(before, found, mapped)
     _carry_out(session, plan, (problems, notes), replace=replace, yes=yes, output=output)
 
@@ -122,8 +111,8 @@ def _plan(
 
     by_deployment: dict[str, list[tuple[str, Found]]] = {}
     for one, part in found:
-        here = part if one.deployment else among(part, names, before.deployments, one.file)
-        by_deployment.setdefault(one.deployment, []).append((one.file, here))
+        here = part if one.deployment else among(part, names, before.deployments, one.name)
+        by_deployment.setdefault(one.deployment, []).append((one.name, here))
     parts = {name: together(some) for name, some in by_deployment.items()}
     plan = planned(
         before,
@@ -208,18 +197,14 @@ def _mapped(names: Iterable[str]) -> dict[str, str]:
     return {id_: deployment for id_, _, deployment in pairs}
 
 
-def _refuse_wrong_usage(sources: list[Given], form: Format | None, vault: str | None, path: str) -> None:
-    if vault is None:
-        if path:
-            raise WrongUsage("--path and --variables-path go with --vault")
-        if form is not Format.ENV and not (sources and all(one.file for one in sources)):
-            raise WrongUsage("name a file, or --format env for this environment")
-        if sum(one.file in ("", "-") for one in sources) > 1:
-            raise WrongUsage("- can stand for one of them only")
-    elif not path:
-        raise WrongUsage("--vault wants --path, or --variables-path, or both")
-    elif form is not None or len(sources) > 1 or any(one.file not in ("", "-") for one in sources):
-        raise WrongUsage("--vault is read instead of a file: name D= alone, or nothing")
+def _refuse_wrong_usage(sources: list[Given], form: Format | None) -> None:
+    files = [one.source for one in sources if isinstance(one.source, str)]
+    if form is not Format.ENV and not (sources and all(files)):
+        raise WrongUsage("name a file, what a Vault holds, or --format env for this environment")
+    if form is not None and sources and not files:
+        raise WrongUsage("--format is of files, and none is named")
+    if sum(file in ("", "-") for file in files) > 1:
+        raise WrongUsage("- can stand for one of them only")
 
 
 def _refuse_unknown(names: Iterable[str], here: Workspace) -> None:

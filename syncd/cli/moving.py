@@ -1,4 +1,4 @@
-"""Reads what is to be imported: files, the environment, and what stock VaultBackend reads."""
+"""Reads what is to be imported: files, the environment, and what stock VaultBackend reads in a Vault."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from syncd.core.errors import FixError, Problems, Reason, SyncError
+from syncd.cli import show
+from syncd.cli.usage import WrongUsage
+from syncd.core.addresses import MOUNT
+from syncd.core.errors import FixError, Problems, Reason, SyncError, WaitError
 from syncd.core.model import NAME, Key
 from syncd.definitions.problems import Location, Problem
 from syncd.imports import astro, kept
@@ -20,71 +23,121 @@ from syncd.imports.found import Found, address
 if TYPE_CHECKING:
     from syncd.clients.vault.reading import Reader
     from syncd.installation import Installation
+    from syncd.targets.settings import TargetSettings
 
 LIMIT = 256 * 2**20
 """Bytes in one file."""
 
 _READERS = 8
-
-
-class Given(NamedTuple):
-    """One argument: whose it is, empty for what is shared, and the file: `-` for stdin, empty where none is named."""
-
-    deployment: str
-    file: str
+_TYPE = "vault"
+_SCHEME = f"{_TYPE}:"
 
 
 class Vault(NamedTuple):
-    """Where stock VaultBackend reads: a target's login, another mount if one is named, a path for each kind."""
+    """What stock VaultBackend reads: the target with its address and login, and mount and path in one text."""
 
     target: str
-    mount: str
-    connections: str
-    variables: str
+    place: str
+
+    def __str__(self) -> str:
+        return f"{_SCHEME}{self.target}:{self.place}"
+
+
+class Given(NamedTuple):
+    """One argument: whose it is, empty for what is shared, and a file, or a Vault's place.
+
+    Of files `-` is stdin, and an empty one is where none is named.
+    """
+
+    deployment: str
+    source: str | Vault
+
+    @property
+    def name(self) -> str:
+        """By which messages tell it from others."""
+        return str(self.source)
 
 
 def given(argument: str) -> Given:
-    """`[DEPLOYMENT=]FILE`; a file whose name would be read so is `./a=b`."""
+    """`[DEPLOYMENT=]FILE` or `[DEPLOYMENT=]vault:TARGET:MOUNT/PATH`. Raises WrongUsage.
+
+    A file whose name would be read as something else is `./a=b`, `./vault:a`.
+    """
     before, equals, after = argument.partition("=")
-    return Given(before, after) if equals and NAME.fullmatch(before) else Given("", argument)
+    deployment, source = (before, after) if equals and NAME.fullmatch(before) else ("", argument)
+    return Given(deployment, _vault(source) if source.startswith(_SCHEME) else source)
 
 
-def read(arguments: Iterable[Given], form: str | None) -> list[tuple[Given, Found]]:
-    """What each of them holds. Raises Problems with all that is wrong with files as a whole."""
+def read(arguments: Iterable[Given], form: str | None, vaults: Vaults) -> list[tuple[Given, Found]]:
+    """What each of them holds. Raises Problems with all that is wrong with files and places as a whole."""
     found: list[tuple[Given, Found]] = []
     wrong: list[SyncError] = []
     for one in arguments:
         try:
-            found.append((one, _read(one, form)))
+            if isinstance(one.source, Vault):
+                with show.busy(f"reading {one.name}"):
+                    found.append((one, vaults.read(one.source)))
+            else:
+                found.append((one, _read(one.source, form, alone=bool(one.deployment))))
         except Problems as problems:
             wrong += problems.errors
-        except FixError as error:
+        except SyncError as error:
             wrong.append(error)
     if wrong:
-        raise Problems(wrong)
+        # What is wrong with a target stops all that is read through it, and is told once.
+        raise Problems([*{str(error): error for error in wrong}.values()])
     return found
 
 
-def read_vault(installation: Installation, workspace: str, vault: Vault) -> Found:
-    """What lies in a Vault for stock VaultBackend. Raises SyncError."""
-    from syncd.targets import implementation
+class Vaults:
+    """The Vaults of an installation's targets: one login for all of a mount, one wait for one that is away."""
 
-    type_, settings = installation.targets.get(vault.target, ("", None))
-    subject = f"target {vault.target}"
-    if settings is None or type_ != "vault":
-        problem = "isn't in syncd.toml" if settings is None else "is no target of type vault"
-        raise FixError(Reason.INVALID_SETTINGS, subject, problem, "name one that says where that Vault is")
-    if settings.workspaces is not None and workspace not in settings.workspaces:
-        raise FixError(Reason.INVALID_SETTINGS, subject, f"isn't for workspace {workspace}")
-    mount = vault.mount or str(getattr(settings, "mount_point", ""))
-    reader = implementation(type_).reader(vault.target, settings, installation.home, installation.environ, mount)
-    parts = []
-    for path, take in ((vault.connections, kept.connections), (vault.variables, kept.variables)):
-        if path:
-            below = path.strip("/")
-            place = f"{mount}/{below}"
-            parts.append(take(_below(reader, below, place), place))
-    return together(("", part) for part in parts)
+    def __init__(self, installation: Installation, workspace: str) -> None:
+        self._installation = installation
+        self._workspace = workspace
+        self._readers: dict[tuple[str, str], Reader] = {}
+        self._away: dict[str, WaitError] = {}
+
+    def read(self, vault: Vault) -> Found:
+        """What lies at this place for stock VaultBackend. Raises SyncError."""
+        if vault.target in self._away:
+            raise self._away[vault.target]
+        settings = self._settings(vault.target)
+        mount, path = kept.divided(vault.place, str(getattr(settings, "mount_point", "")))
+        reader = self._reader(vault.target, settings, mount)
+        try:
+            lying = _below(reader, path)
+        except WaitError as error:
+            self._away[vault.target] = away = WaitError(*_through(vault.target, error), error.remedy)
+            raise away from None
+        except FixError as error:
+            refused = error.reason is Reason.ACCESS_DENIED and error.subject.startswith(f"{mount}/")
+            # Not what `syncd policies` prints, which is about places of ours.
+            remedy = f"let this login list {mount}/metadata/{path}/* and read {mount}/data/{path}/*"
+            raise FixError(*_through(vault.target, error), remedy if refused else error.remedy) from None
+        if not lying:
+            raise FixError(Reason.NOT_FOUND, str(vault), "nothing lies there", "name the path that VaultBackend reads")
+        return kept.documents(lying, str(vault))
+
+    def _settings(self, target: str) -> TargetSettings:
+        type_, settings = self._installation.targets.get(target, ("", None))
+        subject = f"target {target}"
+        if settings is None or type_ != _TYPE:
+            problem = "isn't in syncd.toml" if settings is None else "is no target of type vault"
+            raise FixError(Reason.INVALID_SETTINGS, subject, problem, "name one that says where that Vault is")
+        if settings.workspaces is not None and self._workspace not in settings.workspaces:
+            remedy = f"an operator can add it: [targets.{target}] workspaces in syncd.toml"
+            raise FixError(Reason.INVALID_SETTINGS, subject, f"isn't for workspace {self._workspace}", remedy)
+        return settings
+
+    def _reader(self, target: str, settings: TargetSettings, mount: str) -> Reader:
+        from syncd.targets import implementation
+
+        if (target, mount) not in self._readers:
+            here = self._installation
+            reader: Reader = implementation(_TYPE).reader(target, settings, here.home, here.environ, mount)
+            self._readers[target, mount] = reader
+        return self._readers[target, mount]
 
 
 def together(found: Iterable[tuple[str, Found]]) -> Found:
@@ -107,14 +160,22 @@ def together(found: Iterable[tuple[str, Found]]) -> Found:
     return Found(taken, tuple(problems), tuple(notes))
 
 
-def _read(one: Given, form: str | None) -> Found:
-    if form == "env" and one.file in ("", "-"):
+def _vault(text: str) -> Vault:
+    target, _, place = text.removeprefix(_SCHEME).partition(":")
+    parts = [one for one in place.split("/") if one]
+    if not (NAME.fullmatch(target) and parts[1:] and MOUNT.fullmatch(parts[0])):
+        raise WrongUsage("what a Vault holds is [D=]vault:TARGET:MOUNT/PATH; a file of such a name is ./vault:…")
+    return Vault(target, "/".join(parts))
+
+
+def _read(file: str, form: str | None, *, alone: bool) -> Found:
+    if form == "env" and file in ("", "-"):
         return environ(os.environ)
-    text = _text(one.file)
-    name = "stdin" if one.file == "-" else one.file
+    text = _text(file)
+    name = "stdin" if file == "-" else file
     form = form or told(text, name)
     found = FORMS[form](text, name)
-    return astro.alone(found, name) if form == "astro" and one.deployment else found
+    return astro.alone(found, name) if form == "astro" and alone else found
 
 
 def _text(file: str) -> str:
@@ -136,14 +197,16 @@ def _text(file: str) -> str:
         raise FixError(Reason.INVALID_DEFINITION, file, "isn't UTF-8", "save it as UTF-8") from None
 
 
-def _below(reader: Reader, path: str, place: str) -> Mapping[str, Mapping[str, Any]]:
+def _through(target: str, error: SyncError) -> tuple[Reason, str, str]:
+    """Why, of what and what: told with the target, as another may have the same path."""
+    return error.reason, f"target {target}: {error.subject}", error.problem
+
+
+def _below(reader: Reader, path: str) -> Mapping[str, Mapping[str, Any]]:
     ids = sorted(_names(reader, path, ""))
     with ThreadPoolExecutor(_READERS) as readers:
         found = readers.map(reader.read, [f"{path}/{one}" for one in ids])
-        lying = {one: held.data for one, held in zip(ids, found, strict=True) if held is not None and held.data}
-    if not lying:
-        raise FixError(Reason.NOT_FOUND, place, "nothing lies there", "name the path that VaultBackend reads")
-    return lying
+        return {one: held.data for one, held in zip(ids, found, strict=True) if held is not None and held.data}
 
 
 def _names(reader: Reader, path: str, below: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from itertools import count, product
+from itertools import product
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -13,13 +13,11 @@ from urllib.parse import quote
 import pytest
 import yaml
 
-from servers import vault
 from syncd.cli.imports import Format
 from syncd.imports.forms import FORMS
-from tests.cli.runner import SETTINGS, Syncd, Terminal
+from tests.cli.runner import Syncd, Terminal
 from tests.cli.sentinels import Sentinels
 
-_numbers = count(1)
 DOCUMENTED = (Path(__file__).parents[2] / "dev" / "json-output.md").read_text("utf-8")
 
 
@@ -270,9 +268,7 @@ WRONG = {
     "no file": (),
     "a deployment without a file": ("etl-dev=",),
     "two of stdin": ("-", "etl-dev=-"),
-    "a path without a Vault": ("c.json", "--path", "x"),
-    "a Vault without a path": ("--vault", "vault"),
-    "a Vault and a file": ("c.json", "--vault", "vault", "--path", "x"),
+    "a form without a file": ("vault:vault:secret/x", "--format", "json"),
     "a map of nothing": ("c.json", "--map", "x"),
     "a form that is none": ("c.json", "--format", "toml"),
 }
@@ -281,14 +277,6 @@ WRONG = {
 @pytest.mark.parametrize("arguments", WRONG.values(), ids=WRONG)
 def test_arguments_that_dont_go_together(syncd: Syncd, arguments: tuple[str, ...]) -> None:
     assert syncd("import", *arguments).code == 2
-
-
-@pytest.mark.parametrize("target", ["nowhere", "files"])
-def test_a_vault_that_is_none(syncd: Syncd, target: str) -> None:
-    result = syncd("import", "--vault", target, "--path", "x")
-
-    assert result.code == 1
-    assert f"target {target}: is" in result.said
 
 
 @pytest.mark.slow
@@ -371,77 +359,3 @@ def test_no_output_holds_a_secret(syncd: Syncd, secrets: Sentinels, folder: Path
     assert {name for one in said for name in secrets.found(one.out + one.err)} == set()
     assert syncd.fields("connection", "show", "a")["password"] == "(secret)"
     assert len(said) > 100
-
-
-@pytest.fixture
-def kept(syncd: Syncd, vault_server: vault.Vault) -> tuple[Syncd, str]:
-    """What somebody wrote by hand for stock VaultBackend, and a target whose login may read it."""
-    below = f"airflow-{next(_numbers)}"
-
-    def done(method: str, path: str, body: Any) -> Any:
-        answer = vault_server.call(method, path, body)
-        assert answer.status < 300, answer
-        return answer.body
-
-    def put(path: str, **data: Any) -> None:
-        done("POST", f"secret/data/{below}/{path}", {"data": data})
-
-    put("connections/by-uri", conn_uri="postgres://u:p%40w@h:5432/db?sslmode=require")
-    put("connections/by-fields", conn_type="aws", login="key", password="pw", port="1", extra={"region_name": "eu"})
-    put("connections/team/nested", conn_type="x")
-    put("connections/broken", conn_type="x", hots="tell-nobody")
-    put("connections/gone", conn_type="x")
-    done("DELETE", f"secret/data/{below}/connections/gone", None)
-    put("variables/tier", value="gold")
-    rules = "".join(
-        f'path "secret/{part}/{below}/*" {{ capabilities = ["{right}"] }}\n'
-        for part, right in (("data", "read"), ("metadata", "list"))
-    )
-    done("PUT", f"sys/policies/acl/{below}", {"policy": rules})
-    token = done("POST", "auth/token/create", {"policies": [below], "no_default_policy": True})["auth"]["client_token"]
-    login = f'[targets.vault]\ntype = "vault"\nurl = "{vault_server.address}"\ntoken_path = "vault-token"\n'
-    (syncd.home / "syncd.toml").write_text(f'{SETTINGS}{login}mount_point = "other"\n')
-    (syncd.home / "vault-token").write_text(token)
-    return syncd, below
-
-
-@pytest.mark.vault
-def test_what_stock_vault_backend_reads(kept: tuple[Syncd, str]) -> None:
-    syncd, below = kept
-    paths = ("--path", f"{below}/connections", "--variables-path", f"/{below}/variables/")
-    result = syncd("import", "etl-dev=", "--vault", "vault", "--mount", "secret", *paths, "--yes")
-
-    assert result.code == 1
-    assert "4 new, 0 the same, 0 different, 1 not importable" in result.out
-    assert f"✗ secret/{below}/connections connections.broken.hots: no field of a connection" in result.said
-    assert "tell-nobody" not in result.said
-    assert syncd.fields("explain", "etl-dev", "by-uri") == {
-        "conn_type": "postgres",
-        "host": "h",
-        "login": "u",
-        "password": "(secret)",
-        "schema": "db",
-        "port": 5432,
-        "extra.sslmode": "require",
-    }
-    assert syncd.fields("explain", "etl-dev", "by-fields")["port"] == 1
-    assert syncd.fields("variable", "show", "tier") == {"value": "gold"}
-    assert syncd("connection", "show", "gone").code == 1
-
-
-@pytest.mark.vault
-def test_a_path_at_which_nothing_lies_is_told(kept: tuple[Syncd, str]) -> None:
-    syncd, below = kept
-    result = syncd("import", "--vault", "vault", "--mount", "secret", "--path", f"{below}/nowhere")
-
-    assert result.code == 1
-    assert f"secret/{below}/nowhere: nothing lies there" in result.said
-
-
-@pytest.mark.vault
-def test_a_path_that_may_not_be_read_is_told(kept: tuple[Syncd, str]) -> None:
-    syncd, _ = kept
-    result = syncd("import", "--vault", "vault", "--mount", "secret", "--path", "elsewhere")
-
-    assert result.code == 1
-    assert "elsewhere" in result.said

@@ -246,11 +246,12 @@ def test_airflow_settings() -> None:
 
 
 def test_what_vault_backend_reads() -> None:
-    found = kept.connections(
+    found = kept.documents(
         {
             "a": {"conn_uri": f"x://u:{SECRET}@h", "hots": 1},
             "b/c": {"conn_type": "x", "port": "5", "extra": {"d": 1}},
             "bad": {"conn_type": "x", "hots": SECRET},
+            "uri": {"conn_uri": [SECRET]},
         },
         "secret/airflow/connections",
     )
@@ -260,10 +261,40 @@ def test_what_vault_backend_reads() -> None:
         "b/c": {"conn_type": "x", "port": 5, "extra": {"d": 1}},
     }
     assert problems(found) == [
-        "secret/airflow/connections connections.bad.hots: no field of a connection; Airflow refuses it, too"
+        "secret/airflow/connections connections.bad.hots: no field of a connection; Airflow refuses it, too",
+        "secret/airflow/connections connections.uri.conn_uri: is no text",
     ]
-    assert fields(kept.variables({"v": {"value": "1"}}, "p")) == {"variable v": {"value": "1"}}
-    assert problems(kept.variables({"v": {"values": SECRET}}, "p"))[0].startswith("p variables.v: has no text under")
+
+
+def test_what_holds_a_value_alone_is_a_variable_to_vault_backend() -> None:
+    found = kept.documents(
+        {
+            "c": {"conn_type": "x"},
+            "v": {"value": "1"},
+            "number": {"value": 1},
+            "more": {"value": SECRET, "conn_type": "x"},
+        },
+        "p",
+    )
+
+    assert fields(found) == {"c": {"conn_type": "x"}, "variable v": {"value": "1"}}
+    assert problems(found) == [
+        "p variables.number: has no text under `value`; VaultBackend wants one there",
+        "p connections.more.value: no field of a connection; Airflow refuses it, too",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("place", "mount", "divided"),
+    [
+        ("secret/airflow/connections", "other", ("secret", "airflow/connections")),
+        ("team/kv/airflow", "team/kv", ("team/kv", "airflow")),
+        ("team/kvs/airflow", "team/kv", ("team", "kvs/airflow")),
+        ("team/kv", "team/kv", ("team", "kv")),
+    ],
+)
+def test_a_mount_is_the_targets_own_or_the_first_segment(place: str, mount: str, divided: tuple[str, str]) -> None:
+    assert kept.divided(place, mount) == divided
 
 
 def astro_object(**more: Any) -> dict[str, Any]:
