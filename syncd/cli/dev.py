@@ -137,7 +137,7 @@ def _tell(copy: Copy, local_path: Path | None) -> None:
     from syncd.laptop.environment import overridden
 
     missing = f", and without {len(copy.missing)}" if copy.missing else ""
-    show.tell(f"with {len(list(copy.whole))} connections and variables of {copy.deployment}{missing}")
+    show.tell(f"with {len(copy.complete)} connections and variables of {copy.deployment}{missing}")
     show.tell("any other secrets backend that is set here is not asked")
     for item, where in sorted(copy.elsewhere.items()):
         show.tell(f"{item.kind} {item.id}: as {where} says")

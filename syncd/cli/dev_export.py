@@ -143,6 +143,7 @@ def _answer(copy: Copy, written: _Written, output: Output) -> None:
     if output is Output.JSON:
         show.as_json({"written": list(written.paths), "missing": [document(error) for error in written.missing]})
         return
-    count = len(list(copy.whole))
-    show.say(show.DONE, f"{', '.join(written.paths)}: {count} connections and variables of {copy.deployment}")
+    show.say(
+        show.DONE, f"{', '.join(written.paths)}: {len(copy.complete)} connections and variables of {copy.deployment}"
+    )
     show.errors(written.missing)

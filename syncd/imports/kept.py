@@ -14,10 +14,10 @@ from syncd.imports.found import Found, Reading
 
 
 def documents(kept: Mapping[str, Mapping[str, Any]], place: str) -> Found:
-    """Connections and variables by id: a variable is what holds `value` alone."""
+    """Connections and variables by id: a variable is what holds a `value`, and nothing that makes a connection."""
     reading = Reading(place)
     for id_, data in kept.items():
-        if data.keys() == {"value"}:
+        if "value" in data and not data.keys() & {"conn_uri", "conn_type"}:
             _variable(reading, id_, data["value"])
         else:
             _connection(reading, id_, data)

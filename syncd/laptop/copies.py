@@ -28,11 +28,14 @@ class Copy:
         return self.resolution.linked.get(self.deployment, frozenset())
 
     @property
+    def complete(self) -> tuple[Item, ...]:
+        """The items that nothing is missing from, in order."""
+        return tuple(sorted(item for item, one in self.resolution.resolved.items() if not one.withheld))
+
+    @property
     def whole(self) -> Iterator[tuple[Item, Mapping[str, Any]]]:
-        """The items that nothing is missing from, in order, each with its effective fields."""
-        for item, one in sorted(self.resolution.resolved.items(), key=lambda pair: pair[0]):
-            if not one.withheld:
-                yield item, one.effective.fields
+        """The same, each with its effective fields."""
+        return ((item, self.resolution.resolved[item].effective.fields) for item in self.complete)
 
     @property
     def missing(self) -> Mapping[Item, tuple[SyncError, ...]]:
