@@ -54,13 +54,25 @@ class _Shared:
     overlaps: Mapping[tuple[str, str], FixError]
     verify: bool
     opener: Opener
+    expired: frozenset[str] = frozenset()
 
 
 def plan(
-    installation: Installation, registry: Registry, workspace: str, names: Collection[str], *, verify: bool
+    installation: Installation,
+    registry: Registry,
+    workspace: str,
+    names: Collection[str],
+    *,
+    verify: bool,
+    now: str = "",
 ) -> tuple[Pass, ...]:
-    """What a pass over each target would do; nothing is changed. No names: every target."""
+    """What a pass over each target would do; nothing is changed. No names: every target.
+
+    What expires until `now` goes, as it does in a sync.
+    """
     shared = _shared(installation, registry, workspace, verify)
+    expired = previews.expired(shared.workspace, now)
+    shared = replace(shared, workspace=changes.delete_expired(shared.workspace, now), expired=frozenset(expired))
     return tuple(_planned(shared, name) for name in names or targets(registry, shared.workspace))
 
 
@@ -119,13 +131,8 @@ def expire(registry: Registry, workspace: Workspace, now: str) -> tuple[str, ...
     """
     names = previews.expired(workspace, now)
     if names:
-
-        def without(here: Workspace) -> Workspace:
-            for name in previews.expired(here, now):
-                here = changes.delete_deployment(here, name)
-            return here
-
-        workspaces.change(registry, workspace.name, without, who="syncd", now=now, why=f"expired: {', '.join(names)}")
+        without, why = partial(changes.delete_expired, now=now), f"expired: {', '.join(names)}"
+        workspaces.change(registry, workspace.name, without, who="syncd", now=now, why=why)
     return names
 
 
@@ -203,7 +210,14 @@ def _prepared(shared: _Shared, target: Target, kept: Record, accept: str) -> Pre
         shared.read,
         mark=_mark(shared, target.name),
         seal=shared.registry.seal,
-        scope=scope(shared.registry, shared.workspace, target.name, shared.read, verify=shared.verify),
+        scope=scope(
+            shared.registry,
+            shared.workspace,
+            target.name,
+            shared.read,
+            verify=shared.verify,
+            expired=shared.expired,
+        ),
         accept=accept,
         reveal=shared.installation.reveal,
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from syncd.cli import show
 from syncd.cli.session import Session, now, who
+from syncd.core import changes
 from syncd.core.documents import Mark, Seal
 from syncd.core.errors import SyncError
 
@@ -59,7 +60,8 @@ class Registered:
         from syncd.registry.reveals import Revealed, note
 
         here = self.installation
-        found = copy(self._session.load(), self._deployment, here.reveal, here.read())
+        team = changes.delete_expired(self._session.load(), now())
+        found = copy(team, self._deployment, here.reveal, here.read())
         found = found.less(self._given.items(found.items))
         new = tuple(name for name in found.revealed if name not in self._revealed)
         if new:

@@ -67,7 +67,7 @@ def plan(
     session = start(workspace)
     with show.busy("looking at the targets"):
         found = passes.plan(
-            session.installation, session.registry, session.workspace, _once(targets), verify=not changed
+            session.installation, session.registry, session.workspace, _once(targets), verify=not changed, now=now()
         )
     if output is Output.JSON:
         _as_json(session, found, _plan_document)

@@ -10,7 +10,7 @@ import typer
 
 from syncd.cli import ask, find, show
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, YesOption, epilog, examples
-from syncd.cli.session import start
+from syncd.cli.session import now, start
 from syncd.cli.usage import WrongUsage
 from syncd.core import changes, previews
 from syncd.core.errors import FixError, Reason
@@ -103,7 +103,7 @@ def list_(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE
     here = session.load()
     found = _all(here)
     resolution = for_previews(here, resolve(here, Scope()), session.installation.reveal)
-    linked = resolution.linked
+    linked, expired = resolution.linked, previews.expired(here, now())
     withheld: dict[str, list[str]] = {one.name: [] for one in found}
     for item in sorted(item for item, one in resolution.resolved.items() if one.withheld):
         withheld[item.deployment].append(str(item))
@@ -116,6 +116,7 @@ def list_(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE
                         "of": one.preview_of,
                         "environment": one.environment,
                         "expires": one.expires or None,
+                        "expired": one.name in expired,
                         "targets": one.targets,
                         "linked": len(linked[one.name]),
                         "withheld": withheld[one.name],
@@ -132,7 +133,7 @@ def list_(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE
                 one.name,
                 one.preview_of,
                 one.environment,
-                one.expires or "never",
+                f"{one.expires}, with the next sync" if one.name in expired else one.expires or "never",
                 len(linked[one.name]),
                 ", ".join(item.partition("/")[2] for item in withheld[one.name]),
             )

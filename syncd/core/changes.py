@@ -185,6 +185,13 @@ def delete_deployment(workspace: Workspace, name: str) -> Workspace:
     return replace(workspace, deployments=_without(workspace.deployments, name), definitions=definitions)
 
 
+def delete_expired(workspace: Workspace, now: str) -> Workspace:
+    """Without the previews whose time is over."""
+    for name in previews.expired(workspace, now):
+        workspace = delete_deployment(workspace, name)
+    return workspace
+
+
 def put(fields: Fields, values: Values) -> dict[str, Any]:
     """A patch with these leaves set; an object is merged into the one that is there."""
     result = _copy(fields)

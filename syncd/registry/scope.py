@@ -27,8 +27,16 @@ class Touch(NamedTuple):
     asked: bool
 
 
-def scope(registry: Registry, workspace: Workspace, target: str, read: Read, *, verify: bool) -> Scope:
-    """The scope of the next pass: what moved and what failed.
+def scope(
+    registry: Registry,
+    workspace: Workspace,
+    target: str,
+    read: Read,
+    *,
+    verify: bool,
+    expired: Collection[str] = (),
+) -> Scope:
+    """The scope of the next pass: what moved and what failed; `expired` deployments end with it.
 
     It is every item where the pass verifies; where none has ended yet; and where the last that wrote isn't the one
     that this registry knows of: it was cut short, or the registry was restored, copied or moved.
@@ -36,6 +44,7 @@ def scope(registry: Registry, workspace: Workspace, target: str, read: Read, *, 
     last = status.last_pass(registry, workspace.name, target)
     everything = verify or last is None or last.trace != Record(registry, workspace.name).trace(target)
     touches = _touches(registry, workspace.name, last.revision if last else 0, ended_alone=everything)
+    touches |= {Touch(Part("deployment", name=name), ended=True, asked=True) for name in expired}
     recorded = _recorded(registry, workspace.name, target, touches)
     asked = _asked(workspace, target, recorded, touches)
     failing = status.failing(registry, workspace.name, target)

@@ -50,9 +50,37 @@ def test_deleted_its_documents_go(previewed: Syncd) -> None:
     assert documents(previewed, "etl-dev") != {}
 
 
-def test_expired_it_goes_with_the_next_sync(previewed: Syncd, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def expired(previewed: Syncd, monkeypatch: pytest.MonkeyPatch) -> Syncd:
+    """When a week has passed."""
     later = (datetime.now(timezone.utc) + timedelta(days=8)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    monkeypatch.setattr("syncd.cli.passes.now", lambda: later)
+    for command in ("passes", "previews", "copying"):
+        monkeypatch.setattr(f"syncd.cli.{command}.now", lambda: later)
+    return previewed
+
+
+@pytest.mark.parametrize("options", [(), ("--changed",)])
+def test_expired_it_goes_as_the_plan_says(expired: Syncd, options: tuple[str, ...]) -> None:
+    (plan,) = expired.json("plan", "--target", "files", *options)["targets"]
+    assert plan["held"] == []
+    gone = {change["object"] for change in plan["changes"] if change["action"] == "delete"}
+    assert gone
+    assert all("/pr-1/" in name for name in gone)
+    (synced,) = expired.json("sync", "--target", "files", *options)["targets"]
+    assert {one["object"] for one in synced["written"]} == gone
+    assert documents(expired, "pr-1") == {}
+
+
+def test_expired_it_is_listed_as_such_and_goes_to_no_laptop(expired: Syncd, tmp_path: Path) -> None:
+    (one,) = expired.json("preview", "list")["previews"]
+    assert one["expired"] is True
+    result = expired("dev", "export", "-d", "pr-1", "--format", "json", "--to", str(tmp_path / "out"))
+    assert result.code == 1
+    assert "deployment pr-1: isn't in workspace analytics" in result.said
+
+
+def test_expired_it_goes_with_the_next_sync(expired: Syncd) -> None:
+    previewed = expired
     previewed.ok("sync")
     assert documents(previewed, "pr-1") == {}
     assert previewed.json("preview", "list")["previews"] == []
