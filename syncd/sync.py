@@ -74,7 +74,9 @@ def prepare(
     resolution = for_previews(workspace, resolution, reveal)
     values = read(resolution.references)
     resolution = fill(resolution, values)
-    unholdable = {**layout.unholdable(resolution), **(_untold(resolution) if not layout.tells_withheld else {})}
+    untold = {} if layout.tells_withheld else _untold(resolution)
+    resolution, scope = _departing(resolution, untold.keys()), replace(scope, asked=scope.asked | untold.keys())
+    unholdable = layout.unholdable(resolution)
     blocked = {layout.home(item): error for item, error in {**resolution.blocked, **unholdable}.items()}
     if unholdable:
         kept = {item: one for item, one in resolution.resolved.items() if item not in unholdable}
@@ -115,7 +117,7 @@ def prepare(
         plan = planned(goal)
     if scope.verify and not observed.stamps:
         plan = _makeable(plan, target)
-    warnings = layout.warnings(resolution, observed) if scope.verify else ()
+    warnings = (*untold.values(), *(layout.warnings(resolution, observed) if scope.verify else ()))
     return Prepared(goal, observed, unsettled, scope.verify, plan, _digests(values, seal), warnings)
 
 
@@ -429,9 +431,25 @@ def _by_object(observed: Observed) -> Mapping[str, Mapping[str, View]]:
     return found
 
 
-def _untold(resolution: Resolution) -> Mapping[Item, SyncError]:
-    """What is withheld from a preview, where no document can say so."""
-    return {item: one.withheld[0].error(item) for item, one in resolution.resolved.items() if one.withheld}
+def _untold(resolution: Resolution) -> Mapping[Item, str]:
+    """What isn't written, nor stays, as something is withheld from it and no document can say so; with a warning."""
+    return {
+        item: f"{one.withheld[0].error(item)}; in this layout it isn't there at all"
+        for item, one in resolution.resolved.items()
+        if one.withheld
+    }
+
+
+def _departing(resolution: Resolution, items: Collection[Item]) -> Resolution:
+    """The same as if these weren't linked."""
+    if not items:
+        return resolution
+    return replace(
+        resolution,
+        resolved={item: one for item, one in resolution.resolved.items() if item not in items},
+        departed=resolution.departed.union(items),
+        linked={name: linked.difference(items) for name, linked in resolution.linked.items()},
+    )
 
 
 def _settled(

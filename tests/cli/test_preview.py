@@ -133,6 +133,28 @@ def test_it_is_what_it_was_after_it_was_saved(previewed: Syncd) -> None:
     assert one.expires > datetime.now(timezone.utc).isoformat()[:10]
 
 
+ALLOWED = '[reveal]\nallow = [{connection = "warehouse"}]\n'
+
+
+def test_where_no_document_can_tell_what_is_withheld_it_goes_and_is_warned_of(previewed: Syncd) -> None:
+    def held() -> set[str]:
+        path = previewed.home / "classic/analytics/deployments/pr-1/connections.json"
+        return set(json.loads(path.read_text()))
+
+    settings = previewed.home / "syncd.toml"
+    strict = settings.read_text()
+    settings.write_text(strict + ALLOWED)
+    previewed.ok("deployment", "update", "pr-1", "-t", "classic")
+    previewed.ok("sync")
+    assert "warehouse" in held()
+
+    settings.write_text(strict)
+    result = previewed.ok("sync", "--target", "classic")
+    assert "pr-1/warehouse: password is withheld" in result.said
+    assert held() == {"scratch"}
+    assert "from-the-environment" not in "".join(documents(previewed, "pr-1").values())
+
+
 def test_explain_tells_what_is_withheld(previewed: Syncd) -> None:
     assert (
         "password is withheld: it is a secret of environment prod" in previewed.ok("explain", "pr-1", "warehouse").said
