@@ -21,7 +21,8 @@ from syncd.registry.database import Registry
 from syncd.registry.lease import Lease, lease
 from syncd.registry.record import Record
 from syncd.registry.scope import scope
-from syncd.sync import Prepared, carry_out, prepare
+from syncd.sync import Prepared, Sight, carry_out, prepare
+from syncd.sync import look as sighted
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class _Shared:
     verify: bool
     opener: Opener
     expired: frozenset[str] = frozenset()
+    sight: Sight | SyncError | None = None
 
 
 def plan(
@@ -102,6 +104,20 @@ def sync(
         )
 
 
+def look(
+    installation: Installation, registry: Registry, workspace: Workspace, name: str, *, opener: Opener
+) -> Sight | SyncError:
+    """What lies in a target, for a pass over it that verifies; or why that can't be told. It is what takes long, and
+    needs no lease."""
+    try:
+        shared = replace(_over(installation, registry, workspace, verify=True), opener=opener)
+        return sighted(_opened(shared, name), Record(registry, workspace.name), registry.seal)
+    except SyncError as error:
+        return error
+    except Exception as error:  # noqa: BLE001  as in _passed
+        return _unexpected(name, error)
+
+
 def over(
     installation: Installation,
     registry: Registry,
@@ -109,13 +125,14 @@ def over(
     name: str,
     taken: Lease,
     *,
-    verify: bool,
     now: str,
     opener: Opener,
+    sight: Sight | SyncError | None = None,
 ) -> Pass:
-    """A pass over one target, under a lease that is held. What goes wrong is in the answer."""
-    shared = _over(installation, registry, workspace, verify)
-    return _passed(replace(shared, opener=opener), name, taken, now, "", lambda target, done, total: None)
+    """A pass over one target, under a lease that is held; it verifies where `look` was called before. What goes wrong
+    is in the answer."""
+    shared = replace(_over(installation, registry, workspace, sight is not None), opener=opener, sight=sight)
+    return _passed(shared, name, taken, now, "", lambda target, done, total: None)
 
 
 def targets(registry: Registry, workspace: Workspace) -> tuple[str, ...]:
@@ -203,6 +220,8 @@ def _unexpected(name: str, error: Exception) -> SyncError:
 
 
 def _prepared(shared: _Shared, target: Target, kept: Record, accept: str) -> Prepared:
+    if isinstance(shared.sight, SyncError):
+        raise shared.sight
     return prepare(
         shared.workspace,
         target,
@@ -220,6 +239,7 @@ def _prepared(shared: _Shared, target: Target, kept: Record, accept: str) -> Pre
         ),
         accept=accept,
         reveal=shared.installation.reveal,
+        sight=shared.sight,
     )
 
 

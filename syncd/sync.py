@@ -42,6 +42,23 @@ class Prepared:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Sight:
+    """All that lay in a target when it was looked at; `versions` are those of the record just before."""
+
+    observed: Observed = field(repr=False)
+    versions: Mapping[str, str]
+
+
+def look(target: Target, record: Record, seal: Seal) -> Sight:
+    """Look at all of a target, for a pass that verifies: other passes may write to it meanwhile. Changes nothing.
+
+    Raises SyncError where the target can't be looked at.
+    """
+    versions = record.versions(target.name)
+    return Sight(target.observe(None, seal), versions)
+
+
 def prepare(
     workspace: Workspace,
     target: Target,
@@ -53,8 +70,10 @@ def prepare(
     scope: Scope,
     accept: str = "",
     reveal: Reveal = RULE_ALONE,
+    sight: Sight | None = None,
 ) -> Prepared:
-    """All of `syncd plan`: changes nothing. `reveal` says what previews may have beside the rule.
+    """All of `syncd plan`: changes nothing. `reveal` says what previews may have beside the rule; of what was seen
+    already, only that is looked at again which was written since.
 
     Raises SyncError where the target can't be looked at, or holds a later revision of ours than the registry does.
     """
@@ -83,7 +102,7 @@ def prepare(
         resolution = replace(resolution, resolved=kept, blocked={**resolution.blocked, **unholdable})
 
     if scope.verify:
-        observed = target.observe(None, seal)
+        observed = _brought_up(sight, target, record, seal) if sight is not None else target.observe(None, seal)
     else:
         objects = record.objects(target.name) if layout.needs_all else _objects(layout, resolution, scope)
         unsure = unsettled | layout.others_write(named, objects)
@@ -422,6 +441,14 @@ def _leftovers(prepared: Prepared, batch: Sequence[Write]) -> tuple[Write, ...]:
         for name in sorted(prepared.unsettled - touched)
         if prepared.observed.unread_at(name) is None
     )
+
+
+def _brought_up(sight: Sight, target: Target, record: Record, seal: Seal) -> Observed:
+    """What was seen, with what was written since, or may have been, as it is now."""
+    before, now = sight.versions, record.versions(target.name)
+    moved = {name for name in before.keys() | now.keys() if before.get(name) != now.get(name)}
+    again = record.unsettled(target.name).union(moved)
+    return sight.observed.updated(target.observe(again, seal), again) if again else sight.observed
 
 
 def _by_object(observed: Observed) -> Mapping[str, Mapping[str, View]]:

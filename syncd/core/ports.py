@@ -84,6 +84,9 @@ class Record(Protocol):
     def revisions(self, target: str) -> Mapping[str, int]:
         """Every object of ours known to lie there, with the revision in its mark."""
 
+    def versions(self, target: str) -> Mapping[str, str]:
+        """Every object known to lie there, with the version that it was left at, or last seen."""
+
     def standing(self, target: str) -> Standing | None:
         """Where it stood; None where it was never written to."""
 

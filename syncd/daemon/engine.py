@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty, SimpleQueue
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 from syncd.core.errors import Reason, SyncError, WaitError, document
 from syncd.core.ports import Target
@@ -76,7 +77,8 @@ class Daemon:
         self._clock, self._who = clock, who
         self._ticked = clock.seconds()
         self._turns: dict[Key, Turn] = {}
-        self._running: dict[Key, _Running] = {}
+        self._running: dict[tuple[Key, Kind], _Running] = {}
+        self._alone: defaultdict[Key, Lock] = defaultdict(Lock)
         self._last: dict[Key, Look] = {}
         # Of a kind that a signal's handler may put something into, whatever it interrupted.
         self._ended: SimpleQueue[_Ended | None] = SimpleQueue()
@@ -112,8 +114,8 @@ class Daemon:
 
     @property
     def at_work(self) -> tuple[Key, ...]:
-        """Passes that haven't ended."""
-        return tuple(self._running)
+        """The targets of passes that haven't ended."""
+        return tuple(key for key, _ in self._running)
 
     @property
     def busy(self) -> bool:
@@ -128,7 +130,7 @@ class Daemon:
     @property
     def hanging(self) -> tuple[Key, ...]:
         """Passes that nothing is heard of, long after their deadline."""
-        return tuple(key for key, one in tuple(self._running.items()) if one.given_up)
+        return tuple(key for (key, _), one in tuple(self._running.items()) if one.given_up)
 
     def tick(self) -> None:
         """Never raises SyncError: a registry that can't be had is told, and asked again at the next tick."""
@@ -170,10 +172,11 @@ class Daemon:
     def _look(self) -> None:
         """Which targets there are, and whether a crontab fired."""
         self._known.look(self._clock.now())
-        for key in self._turns.keys() - self._known.targets - self._running.keys():
+        for key in self._turns.keys() - self._known.targets - set(self.at_work):
             self.metrics.gone(key)
             del self._turns[key]
             self._last.pop(key, None)
+            self._alone.pop(key, None)
         self._turns |= {key: Turn() for key in self._known.targets - self._turns.keys()}
         if self._cron is None:
             return
@@ -190,7 +193,7 @@ class Daemon:
             # What changed comes first: whoever changed it waits for it.
             (kind is Kind.VERIFY, turn.next, key, kind)
             for key, turn in self._turns.items()
-            if key not in self._running and (kind := due(turn, self._known.revision(key), now)) is not None
+            if (kind := due(turn, self._known.revision(key), now, self._kinds(key))) is not None
         ]
         for _, _, key, kind in sorted(ready)[: max(self._configured.settings.passes - len(self._running), 0)]:
             taken = self._entered()
@@ -201,6 +204,10 @@ class Daemon:
         # Where there is nothing to do, it must be known that nothing is defined.
         loaded = self._turns or self._configured.folder is None or self._folder.applied is not None
         self.begun = self.begun or (bool(loaded) and all(key in self._last for key in self._turns))
+
+    def _kinds(self, key: Key) -> frozenset[Kind]:
+        """Those of the passes over a target that run."""
+        return frozenset(kind for kind in Kind if (key, kind) in self._running)
 
     def _entered(self) -> Lease | None:
         """The lease for one pass more; None where it is others' turn."""
@@ -217,7 +224,7 @@ class Daemon:
     def _begin_pass(self, key: Key, kind: Kind, taken: Lease) -> None:
         configured, seconds = self._configured, self._clock.seconds
         permit = Permit(taken, seconds() + configured.settings.deadline, seconds, self._off)
-        self._running[key] = _Running(permit, configured)
+        self._running[key, kind] = _Running(permit, configured)
         work = partial(
             over,
             configured.installation,
@@ -226,6 +233,7 @@ class Daemon:
             key,
             kind,
             permit,
+            self._alone[key],
             clock=self._clock,
             opener=partial(_opened, configured.installation, self._targets),
         )
@@ -268,7 +276,7 @@ class Daemon:
                     self._pass_ended(ended)
                 ended = self._ended.get_nowait()
         now = self._clock.seconds()
-        for key, running in self._running.items():
+        for (key, _), running in self._running.items():
             if not running.given_up and now > running.permit.until + OVERDUE:
                 # It may write nothing more, and it shall not keep others from it.
                 running.given_up = True
@@ -276,7 +284,7 @@ class Daemon:
                 _log.error("a pass hangs", extra={"fields": key._asdict()})
 
     def _pass_ended(self, ended: Look) -> None:
-        running, now = self._running.pop(ended.key), self._clock.seconds()
+        running, now = self._running.pop((ended.key, ended.kind)), self._clock.seconds()
         if not running.given_up:
             self._share.leave(running.permit.lease)
         turn = after(self._turns.get(ended.key, Turn()), ended.ended, now, self._rhythm, random.random)
@@ -334,7 +342,7 @@ def _at_once(turn: Turn, now: float) -> Turn:
 
 
 def _opened(installation: Installation, kept: dict[Key, Target], name: str, workspace: str) -> Target:
-    """Kept between passes, so that each doesn't log in anew. A target has one pass at a time."""
+    """Kept between passes, so that each doesn't log in anew."""
     key = Key(workspace, name)
     if key not in kept:
         kept[key] = installation.target(name, workspace)

@@ -6,7 +6,7 @@ the time of day, in UTC: whatever was missed is made up for once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import NamedTuple
@@ -62,12 +62,19 @@ class Ended(NamedTuple):
     held: tuple[SyncError, ...] = ()
 
 
-def due(turn: Turn, revision: int, now: float) -> Kind | None:
-    """What this turn is for; None where it isn't one yet."""
-    early = now < turn.next
-    if early and (turn.away or (revision == turn.seen and now < turn.verify)):
+def due(turn: Turn, revision: int, now: float, running: Collection[Kind] = ()) -> Kind | None:
+    """What is to begin now, beside the passes over this target that run; None where nothing is.
+
+    Of each kind one runs at a time. What changed waits for nothing but the first pass, which reads everything anyway.
+    """
+    early, changed = now < turn.next, revision != turn.seen
+    if early and (turn.away or (not changed and now < turn.verify)):
         return None
-    return Kind.VERIFY if now >= turn.verify else Kind.CHANGED
+    if changed and turn.seen >= 0 and Kind.CHANGED not in running:
+        return Kind.CHANGED
+    if now >= turn.verify:
+        return None if Kind.VERIFY in running else Kind.VERIFY
+    return None if running else Kind.CHANGED
 
 
 def after(turn: Turn, ended: Ended, now: float, rhythm: Rhythm, random: Random) -> Turn:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from threading import Lock
 
 from syncd import passes
-from syncd.core.errors import FixError, Reason, SyncError, WaitError, origin
+from syncd.core.errors import FixError, Reason, SyncError, origin
 from syncd.core.model import Workspace
 from syncd.daemon.clock import Clock
 from syncd.daemon.observing import Key, Look, look
@@ -15,7 +16,7 @@ from syncd.passes import Opener
 from syncd.registry import workspaces
 from syncd.registry.database import Registry
 from syncd.registry.lease import Lease
-from syncd.registry.record import Record
+from syncd.sync import Sight
 
 _log = logging.getLogger(__name__)
 
@@ -27,17 +28,26 @@ def over(
     key: Key,
     kind: Kind,
     permit: Lease,
+    alone: Lock,
     *,
     clock: Clock,
     opener: Opener,
 ) -> Look:
-    """A pass over one target, and how that stands then."""
+    """A pass over one target, and how that stands then.
+
+    To look at all that lies there may take many times as long as to write a change: passes that write wait for one
+    another, and none for a look.
+    """
     began, at = clock.seconds(), clock.now()
+    name: str = key.target
+    sight: Sight | SyncError | None = None
     try:
-        _refuse_outdated(registry, workspace, key.target)
-        verify = kind is Kind.VERIFY
-        found = passes.over(installation, registry, workspace, key.target, permit, verify=verify, now=at, opener=opener)
-        return look(registry, key, kind, found, at, clock.seconds() - began)
+        if kind is Kind.VERIFY:
+            sight = passes.look(installation, registry, workspace, name, opener=opener)
+        with alone:
+            workspace = _newest(registry, workspace)
+            found = passes.over(installation, registry, workspace, name, permit, now=at, opener=opener, sight=sight)
+            return look(registry, key, kind, found, at, clock.seconds() - began)
     except SyncError as error:
         failure = error
     except BaseException as error:  # noqa: BLE001  SystemExit and MemoryError too: the daemon decides when it ends
@@ -52,11 +62,9 @@ def mistake(subject: str, error: BaseException) -> SyncError:
     return FixError(Reason.INTERNAL, subject, f"a mistake of syncd's own ({what})", "please report it")
 
 
-def _refuse_outdated(registry: Registry, workspace: Workspace, target: str) -> None:
-    """Another process may have had the lease since the workspace was loaded, and written what was changed by then:
-    from here that looks like a registry that was restored."""
-    standing = Record(registry, workspace.name).standing(target)
-    if standing is None or standing.revision <= workspace.revision:
-        return
-    if workspaces.revisions(registry).get(workspace.name, 0) > workspace.revision:
-        raise WaitError(Reason.GAVE_WAY, "pass", "was overtaken by another one", "the next one goes on")
+def _newest(registry: Registry, workspace: Workspace) -> Workspace:
+    """Another pass may have written since the workspace was loaded, of this process or of another one that had the
+    lease: to who doesn't know that revision, it looks like a registry that was restored."""
+    if workspaces.revisions(registry).get(workspace.name, workspace.revision) == workspace.revision:
+        return workspace
+    return workspaces.load(registry, workspace.name)

@@ -63,6 +63,12 @@ class Record:
         """Every object known to lie there."""
         return frozenset(self._column(tables.objects, target, "object"))
 
+    def versions(self, target: str) -> Mapping[str, str]:
+        table = tables.objects
+        with reading(self.registry.engine) as connection:
+            rows = connection.execute(select(table.c.object, table.c.version).where(self._at(table, target)))
+            return {row.object: row.version for row in rows}
+
     def revisions(self, target: str) -> Mapping[str, int]:
         table, marks = tables.objects, _Revisions(self.registry.instance)
         with reading(self.registry.engine) as connection:

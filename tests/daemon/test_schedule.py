@@ -54,11 +54,23 @@ def test_a_change_is_due_at_once() -> None:
 
 def test_everything_is_read_back_within_the_time_for_that() -> None:
     assert due(turn(VERIFIED), 1, 900) is Kind.VERIFY
-    assert due(turn(VERIFIED, ended(), now=0), 2, 900) is Kind.VERIFY
+    assert due(turn(VERIFIED, ended(), now=0), 1, 900) is Kind.VERIFY
 
 
-def test_a_change_and_a_verification_at_once_are_one_pass() -> None:
-    assert due(turn(VERIFIED), 2, 900) is Kind.VERIFY
+def test_a_change_goes_before_a_verification_and_beside_it() -> None:
+    assert due(turn(VERIFIED), 2, 900) is Kind.CHANGED
+    assert due(turn(VERIFIED), 2, 900, {Kind.VERIFY}) is Kind.CHANGED
+    assert due(turn(VERIFIED), 2, 900, {Kind.CHANGED}) is Kind.VERIFY
+
+
+@pytest.mark.parametrize("running", [set(Kind), {Kind.VERIFY}, {Kind.CHANGED}])
+def test_of_each_kind_one_is_at_work(running: set[Kind]) -> None:
+    assert due(turn(VERIFIED), 2, 900, running) not in running
+    assert due(turn(VERIFIED), 1, 60, running) is None
+
+
+def test_what_changes_during_the_first_pass_waits_for_it() -> None:
+    assert due(Turn(), 7, 0, {Kind.VERIFY}) is None
 
 
 # What fails

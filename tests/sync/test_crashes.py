@@ -127,6 +127,17 @@ def test_a_pass_that_raises_before_or_after_any_change(stage: Stage, story: Stor
 
 
 @each_layout
+@each_story("edited")
+def test_a_pass_that_raises_while_another_one_has_looked_and_not_written_yet(stage: Stage, story: Story) -> None:
+    for at in range(1, stage.points + 1):
+        world = stage.world()
+        sight = world.look()
+        crashing.raised(world, at, verify=story.verify)
+        assert held(world.verify(sight)) == {}
+        assert documents(world) == stage.end
+
+
+@each_layout
 @each_story("first", "edited", "edited, verifying", "damaged")
 def test_a_pass_that_is_killed_before_or_after_any_change(stage: Stage, story: Story) -> None:
     # Killed before its very first, a pass never was: what only one that verifies finds is left to the next of them.

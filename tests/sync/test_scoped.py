@@ -14,6 +14,7 @@ from syncd.core.documents import Place
 from syncd.core.errors import Reason
 from syncd.core.model import Workspace
 from syncd.core.plan import Change
+from syncd.passes import Pass
 from tests import strategies as some
 from tests.sync.conftest import MEMORY
 from tests.sync.editing import edited, sound
@@ -32,7 +33,10 @@ VALUES: Mapping[str, list[str | None]] = {"WAREHOUSE": ["1", "1", "1", "22", "33
 
 
 def planned(world: World, *, verify: bool) -> tuple[tuple[Change, ...], Mapping[Place, Reason]]:
-    one = world.plan(verify=verify)
+    return what(world.plan(verify=verify))
+
+
+def what(one: Pass) -> tuple[tuple[Change, ...], Mapping[Place, Reason]]:
     assert one.prepared is not None, one.error
     plan = one.prepared.plan
     return plan.changes, {place: error.reason for place, error in plan.hold.items()}
@@ -74,6 +78,33 @@ def test_whatever_happened_before(template: Path, layout: str) -> None:
             statuses = {item: one.reason for item, one in world.statuses().items()}
             world.sync(verify=True)
             assert {item: one.reason for item, one in world.statuses().items()} == statuses
+            world.close()
+
+    check()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", [LAYERED, AIRFLOW], ids=["layered", "airflow"])
+def test_by_what_was_seen_before_other_passes_it_does_what_it_would_do_now(template: Path, layout: str) -> None:
+    @given(some.workspaces().map(sound), st.data())
+    def check(first: Workspace, data: st.DataObject) -> None:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+            world = World.make(template, Path(folder) / "home", layout, SETTINGS)
+            world.environ |= {"WAREHOUSE": "1", "TOKEN": "1"}
+            current = world.save(first)
+            world.sync()
+            if data.draw(st.booleans(), label="drift"):
+                name = data.draw(st.sampled_from([*world.files(), "analytics/nobody's"]), label="where")
+                world.path(name).parent.mkdir(parents=True, exist_ok=True)
+                world.path(name).write_text("drift")
+            sight = world.look()
+            for _ in range(data.draw(st.integers(0, 3), label="edits")):
+                current = world.save(data.draw(edited(current)))
+                turn(world, data)
+                if data.draw(st.booleans(), label="pass"):
+                    world.sync()
+            expected = planned(world, verify=True)
+            assert what(world.verify(sight)) == expected
             world.close()
 
     check()

@@ -19,6 +19,8 @@ from syncd.installation import Installation
 from syncd.passes import Pass
 from syncd.registry import status, workspaces
 from syncd.registry.database import Registry
+from syncd.registry.lease import lease
+from syncd.sync import Sight
 from tests.registry import registries
 from tests.strategies import SENTINEL
 
@@ -116,6 +118,21 @@ class World:
     def sync(self, *, verify: bool = False, accept: str = "", name: str = NAME) -> Pass:
         """A pass over the target `files`."""
         return self.all("files", verify=verify, accept=accept, name=name)["files"]
+
+    def look(self) -> Sight:
+        """What lies in the target `files`, for a pass that comes later."""
+        with self.registry() as registry:
+            found = passes.look(self.installation, registry, self.load(), "files", opener=self.installation.target)
+        assert isinstance(found, Sight), found
+        return found
+
+    def verify(self, sight: Sight) -> Pass:
+        """A pass over the target `files` by what was seen of it."""
+        with self.registry() as registry, lease(registry, wait=5) as taken:
+            opener, now = self.installation.target, "2026-01-01T00:01:00Z"
+            return passes.over(
+                self.installation, registry, self.load(), "files", taken, now=now, opener=opener, sight=sight
+            )
 
     def plan(self, *, verify: bool = False) -> Pass:
         with self.registry() as registry:

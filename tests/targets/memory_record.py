@@ -35,6 +35,9 @@ class MemoryRecord:
     def objects(self, target: str) -> frozenset[str]:
         return frozenset(self.known.stamps)
 
+    def versions(self, target: str) -> Mapping[str, str]:
+        return {name: stamp.version for name, stamp in self.known.stamps.items()}
+
     def revisions(self, target: str) -> Mapping[str, int]:
         return {name: stamp.mark.revision for name, stamp in self.known.stamps.items() if stamp.mark is not None}
 
