@@ -11,7 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from syncd import references
@@ -22,7 +22,7 @@ from syncd.core.reveal import Reveal, Rule
 from syncd.references import Allowed, VaultRead
 from syncd.registry import database, encryption
 from syncd.targets import TYPES, implementation
-from syncd.targets.settings import TargetSettings
+from syncd.targets.settings import TABLE, TargetSettings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -46,14 +46,14 @@ _TEMPLATE = """\
 
 
 class _VaultReferences(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
+    model_config = TABLE
 
     target: str
     paths: list[str]
 
 
 class _References(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
+    model_config = TABLE
 
     env: list[str] = []
     files: list[str] = []
@@ -61,7 +61,7 @@ class _References(BaseModel):
 
 
 class _Rule(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
+    model_config = TABLE
 
     environment: str = ""
     connection: str = ""
@@ -87,14 +87,14 @@ class _Rule(BaseModel):
 
 
 class _Reveal(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
+    model_config = TABLE
 
     allow: list[_Rule] = []
     forbid: list[_Rule] = []
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
+    model_config = TABLE
 
     targets: dict[str, dict[str, Any]] = {}
     references: _References = _References()

@@ -11,7 +11,7 @@ from functools import cache, partial
 
 from syncd.core import changes, previews
 from syncd.core.documents import Mark
-from syncd.core.errors import FixError, Reason, SyncError, origin
+from syncd.core.errors import FixError, Reason, SyncError, mistake
 from syncd.core.model import Workspace
 from syncd.core.outcome import Outcome
 from syncd.core.ports import Read, Target
@@ -211,12 +211,7 @@ def _unexpected(name: str, error: Exception) -> SyncError:
     # Where it happened, and never what it says: that may be a value.
     where = "".join(traceback.format_tb(error.__traceback__))
     _log.error("target %s: %s, at\n%s", name, type(error).__name__, where)
-    return FixError(
-        Reason.INTERNAL,
-        f"target {name}",
-        f"a mistake of syncd's own ({type(error).__name__}) at {origin(error)}",
-        "please report it",
-    )
+    return mistake(f"target {name}", error)
 
 
 def _prepared(shared: _Shared, target: Target, kept: Record, accept: str) -> Prepared:

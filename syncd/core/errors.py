@@ -92,6 +92,12 @@ def origin(error: BaseException) -> str:
     return f"{Path(last.filename).name}:{last.lineno}"
 
 
+def mistake(subject: str, error: BaseException) -> FixError:
+    """What nobody foresaw. What it says may be a value: its type and where it was are told, and no more."""
+    problem = f"a mistake of syncd's own ({type(error).__name__} at {origin(error)})"
+    return FixError(Reason.INTERNAL, subject, problem, "please report it")
+
+
 def document(error: SyncError) -> dict[str, str | None]:
     """An error for programs: in JSON output, and in a log."""
     return {

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from syncd import definitions
-from syncd.core.errors import FixError, Reason, SyncError, WaitError
+from syncd.core.errors import FixError, Reason, SyncError, WaitError, mistake
 from syncd.core.model import Workspace
-from syncd.daemon.work import mistake
 from syncd.definitions.files import files
 from syncd.definitions.problems import Problem, gathered
 from syncd.registry import status, workspaces

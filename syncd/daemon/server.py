@@ -65,7 +65,7 @@ def _application(answers: Answers) -> Callable[[Mapping[str, Any], StartResponse
             return []
         said = answer()
         start("200 OK" if said.well else "503 Service Unavailable", [("Content-Type", said.type)])
-        return [said.text]
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [said.text]
 
     return application
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -14,6 +14,7 @@ from syncd import installation
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.daemon.schedule import fires
 from syncd.installation import Installation, problems_of
+from syncd.targets.settings import TABLE
 
 ENVIRONMENT = "SYNCD_DAEMON_"
 
@@ -99,7 +100,7 @@ class Settings(BaseSettings):
 class FolderSettings(BaseModel):
     """`[definitions]`: a folder that is applied at each pass, as `syncd apply -f` would."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
+    model_config = TABLE
 
     path: str = Field(min_length=1)
     """A file or folder; a relative one begins where syncd.toml is. There is no default: definitions live in the

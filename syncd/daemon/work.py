@@ -6,7 +6,7 @@ import logging
 from threading import Lock
 
 from syncd import passes
-from syncd.core.errors import FixError, Reason, SyncError, origin
+from syncd.core.errors import SyncError, mistake
 from syncd.core.model import Workspace
 from syncd.daemon.clock import Clock
 from syncd.daemon.observing import Key, Look, look
@@ -52,14 +52,8 @@ def over(
         failure = error
     except BaseException as error:  # noqa: BLE001  SystemExit and MemoryError too: the daemon decides when it ends
         failure = mistake(str(key), error)
+        _log.error("%s", failure)
     return Look(key, kind, workspace.revision, at, clock.seconds() - began, {}, (), failure)
-
-
-def mistake(subject: str, error: BaseException) -> SyncError:
-    """Something that nobody foresaw. What it says may be a value: its type and where it was are told, and no more."""
-    what = f"{type(error).__name__} at {origin(error)}"
-    _log.error("%s: %s", subject, what)
-    return FixError(Reason.INTERNAL, subject, f"a mistake of syncd's own ({what})", "please report it")
 
 
 def _newest(registry: Registry, workspace: Workspace) -> Workspace:

@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from syncd.core.model import NAME, NAME_LENGTH
 
+TABLE = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
+"""How a table of syncd.toml is read: an unknown setting is an error, and no error shows what stands there."""
+
 
 def at(home: Path, path: str) -> Path:
     """Where a path of the settings leads: below syncd.toml's folder, unless it says otherwise."""
@@ -18,7 +21,7 @@ def at(home: Path, path: str) -> Path:
 class TargetSettings(BaseModel):
     """A type adds its own fields, and is told by `type`. A relative path is relative to syncd.toml's folder."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True, frozen=True)
+    model_config = TABLE
 
     layout: str
     """How documents lie in it; a type gives its default."""

@@ -103,6 +103,14 @@ def test_health_is_told(run: Run) -> None:
     assert run.get("/livez", "POST")[0] == 405
 
 
+def test_who_asks_for_the_head_alone_gets_no_more(run: Run) -> None:
+    with socket.create_connection(("127.0.0.1", run.port), timeout=10) as asking, asking.makefile("rb") as answer:
+        asking.sendall(b"HEAD /metrics HTTP/1.0\r\n\r\n")
+        head, _, body = answer.read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.0 200 OK")
+    assert body == b""
+
+
 def test_each_write_has_an_audit_record_without_a_value(run: Run) -> None:
     run.ends()
     audit = [told for line in run.lines if (told := json.loads(line))["log"] == "syncd.audit"]

@@ -627,7 +627,7 @@ def test_a_mistake_of_our_own_stops_one_target_and_tells_no_value(
     errors = {one.target: one.error for one in found}
     assert errors["files"] is not None
     assert errors["files"].reason is Reason.INTERNAL
-    assert "(LookupError) at test_refusals.py:" in errors["files"].problem
+    assert "(LookupError at test_refusals.py:" in errors["files"].problem
     assert errors["other"] is None
     assert "LookupError" in caplog.text
     assert SENTINEL not in caplog.text + str(errors["files"])
