@@ -257,6 +257,8 @@ def _home(environ: Mapping[str, str]) -> Path:
 
 
 def _content(path: Path) -> Mapping[str, Any]:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise FixError(Reason.INVALID_SETTINGS, str(path), "is no plain file", "move it away: `syncd init` makes one")
     try:
         content: Mapping[str, Any] = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:

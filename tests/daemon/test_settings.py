@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from syncd.core.errors import FixError, Problems
@@ -121,4 +123,11 @@ def test_a_folder_of_definitions_begins_where_the_settings_are(world: World) -> 
 def test_what_no_parser_takes_is_told(world: World, text: str) -> None:
     (world.home / "syncd.toml").write_text(text)
     with pytest.raises(FixError, match="isn't TOML"):
+        load(world.environ)
+
+
+def test_a_pipe_in_their_place_is_told_and_not_waited_for(world: World) -> None:
+    (world.home / "syncd.toml").unlink()
+    os.mkfifo(world.home / "syncd.toml")
+    with pytest.raises(FixError, match="is no plain file"):
         load(world.environ)
