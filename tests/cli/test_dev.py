@@ -170,12 +170,21 @@ def test_what_a_killed_run_left_is_swept_by_the_next_and_nobody_elses(
     third.end()
 
 
-def test_whatever_backend_is_set_here_is_replaced(syncd: Syncd, runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_backend_is_set_here_is_replaced(
+    syncd: Syncd, folder: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for section, names in (("SECRETS", "BACKEND"), ("WORKERS", "SECRETS_BACKEND")):
         monkeypatch.setenv(f"AIRFLOW__{section}__{names}", "production.Backend")
         for ending in ("", "_CMD", "_SECRET"):
             monkeypatch.setenv(f"AIRFLOW__{section}__{names}_KWARGS{ending}", '{"url": "production"}')
-    done = ran(code="import os; print({k: v for k, v in os.environ.items() if k.startswith('AIRFLOW__')})")
+    (folder / ".env").write_text("AIRFLOW__SECRETS__BACKEND_KWARGS_CMD='echo production'\n")
+    code = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k.startswith('AIRFLOW__')}))"
+    done = ran(code=code)
+    told = json.loads(done.stdout)
+    assert told.keys() == {
+        *("AIRFLOW__SECRETS__BACKEND", "AIRFLOW__SECRETS__BACKEND_KWARGS"),
+        *("AIRFLOW__WORKERS__SECRETS_BACKEND", "AIRFLOW__WORKERS__SECRETS_BACKEND_KWARGS"),
+    }
     assert "production" not in done.stdout
     assert "any other secrets backend that is set here is not asked" in done.stderr
 
@@ -220,10 +229,21 @@ def test_its_exit_code_is_the_commands(syncd: Syncd, runtime: Path, code: int) -
     assert ran(code=f"raise SystemExit({code})").returncode == code
 
 
-def test_a_signal_is_passed_on_and_nothing_is_left(running: Running, runtime: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_is_passed_on_and_nothing_is_left(running: Running, runtime: Path, number: signal.Signals) -> None:
     running.ask("warehouse")
+    running.process.send_signal(number)
+    assert running.end()[0] == 128 + number
+    assert list(runtime.iterdir()) == []
+
+
+def test_a_command_that_ends_at_a_signal_in_its_own_way_has_its_own_exit_code(syncd: Syncd, runtime: Path) -> None:
+    code = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); print('ready', flush=True); "
+    running = Running("-d", "etl-dev", "--", sys.executable, "-c", f"{code}signal.pause()")
+    assert running.process.stdout is not None
+    assert running.process.stdout.readline() == "ready\n"
     running.process.send_signal(signal.SIGTERM)
-    assert running.end()[0] == 128 + signal.SIGTERM
+    assert running.end()[0] == 7
     assert list(runtime.iterdir()) == []
 
 
