@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +136,15 @@ def test_each_export_is_accounted_for_by_name(syncd: Syncd, folder: Path, format
     syncd.ok(*export(format_, folder / "out"))
     found = syncd.json("dev", "reveals")["reveals"]
     assert [(one["how"], one["names"]) for one in found] == [(f"dev export {format_}", ["connection warehouse"])] * 2
+
+
+def test_what_cannot_be_accounted_for_does_not_leave(syncd: Syncd, folder: Path, secrets: Sentinels) -> None:
+    with closing(sqlite3.connect(syncd.home / "registry.db")) as registry:
+        registry.execute("CREATE TRIGGER full BEFORE INSERT ON reveals BEGIN SELECT RAISE(ABORT, 'full'); END")
+    result = syncd(*export("dotenv", folder / "out"))
+    assert result.code == 1
+    assert not (folder / "out").exists()
+    assert secrets.found(result.said) == set()
 
 
 @pytest.mark.parametrize("format_", FORMATS)
