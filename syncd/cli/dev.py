@@ -14,6 +14,7 @@ from syncd.cli import dev_export, show, taking
 from syncd.cli.copying import Fresh, Source
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
 from syncd.cli.session import start
+from syncd.cli.usage import WrongUsage
 
 if TYPE_CHECKING:
     from syncd.laptop.copies import Copy
@@ -70,6 +71,8 @@ def run(
     """Run a command with a deployment's connections and variables."""
     from syncd.laptop import child, environment
 
+    if as_ is As.ENV and local_path is not None:
+        raise WrongUsage("--local-path is read by our backend: not with --as env")
     dotenv = _dotenv()
     source = taking.source(from_, workspace, deployment, "dev run", environment.given(os.environ, dotenv))
     copy = source.copy()

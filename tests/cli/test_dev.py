@@ -224,6 +224,13 @@ def test_as_env_what_no_environment_can_hold_is_listed(syncd: Syncd, runtime: Pa
     assert "has the same name in an environment as" in ran("--as", "env", code="").stderr
 
 
+def test_as_env_a_local_layer_that_nothing_would_read_is_refused(syncd: Syncd, folder: Path) -> None:
+    (folder / "local").mkdir()
+    result = syncd("dev", "run", "-d", "etl-dev", "--as", "env", "--local-path", "local", "--", "true")
+    assert result.code == 2
+    assert "--local-path is read by our backend: not with --as env" in result.said
+
+
 @pytest.mark.parametrize("code", [0, 3, 255])
 def test_its_exit_code_is_the_commands(syncd: Syncd, runtime: Path, code: int) -> None:
     assert ran(code=f"raise SystemExit({code})").returncode == code
