@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from syncd.cli import show
@@ -80,19 +80,28 @@ class Registered:
 
 
 class Fresh:
-    """Copies written anew as what they are of moves; the first one is written already."""
+    """Copies written anew as what they are of moves; the first one is written, and what is missing from it told."""
 
-    def __init__(self, source: Source, put: Callable[[Copy], object], written: Copy) -> None:
+    def __init__(
+        self, source: Source, put: Callable[[Copy], Iterable[SyncError]], written: Copy, missing: Iterable[SyncError]
+    ) -> None:
+        """`put` writes a copy; what is missing from where it was written to."""
         self._source, self._put = source, put
         self._written, self._at = written, time.monotonic()
+        self._told = frozenset(map(str, missing))
 
     def look(self) -> None:
-        """Write what changed. What can't be had is told, and tried again."""
+        """Write what changed. What begins to be missing is told; what can't be had is tried again."""
+        missing: Iterable[SyncError]
         try:
-            if self._source.is_old(self._written, time.monotonic() - self._at):
-                copy = self._source.copy()
-                self._put(copy)
-                self._written, self._at = copy, time.monotonic()
+            if not self._source.is_old(self._written, time.monotonic() - self._at):
+                return
+            copy = self._source.copy()
+            missing = self._put(copy)
+            self._written = copy
         except SyncError as error:
-            show.errors([error])
-            self._at = time.monotonic()
+            missing = (error,)
+        self._at = time.monotonic()
+        by_text = {str(error): error for error in missing}
+        show.errors(error for text, error in by_text.items() if text not in self._told)
+        self._told = frozenset(by_text)

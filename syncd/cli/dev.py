@@ -15,6 +15,7 @@ from syncd.cli.copying import Fresh, Source
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
 from syncd.cli.session import start
 from syncd.cli.usage import WrongUsage
+from syncd.core.errors import SyncError
 
 if TYPE_CHECKING:
     from syncd.laptop.copies import Copy
@@ -80,7 +81,7 @@ def run(
     if as_ is As.BACKEND:
         raise typer.Exit(_in_a_folder(source, copy, dotenv, local_path, command))
     held, left = environment.variables(copy)
-    show.errors(left.values())
+    show.errors((*copy.errors, *left.values()))
     environ = environment.replaced({**dotenv, **os.environ, **held}, "", {})
     raise typer.Exit(child.run(command, environ, lambda: None))
 
@@ -120,11 +121,12 @@ def _in_a_folder(
             **({"local_path": str(local_path.absolute())} if local_path else {}),
         }
 
-        def put(copy: Copy) -> None:
-            show.errors(folder.write(place, copy, source.mark(copy), source.seal))
+        def put(copy: Copy) -> tuple[SyncError, ...]:
+            return (*copy.errors, *folder.write(place, copy, source.mark(copy), source.seal))
 
-        put(copy)
-        fresh = Fresh(source, put, copy)
+        missing = put(copy)
+        show.errors(missing)
+        fresh = Fresh(source, put, copy, missing)
         return child.run(command, environment.replaced({**dotenv, **os.environ}, _BACKEND, kwargs), fresh.look)
 
 
@@ -146,4 +148,3 @@ def _tell(copy: Copy, local_path: Path | None) -> None:
         show.tell(f"{item.kind} {item.id}: as {where} says")
     for item in overridden(local_path, sorted(copy.items)):
         show.tell(f"{item.kind} {item.id}: with fields of {local_path}")
-    show.errors(copy.errors)

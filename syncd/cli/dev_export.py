@@ -77,7 +77,7 @@ def export(
     written = put(copy)
     _answer(copy, written, output)
     if watch:
-        watching.until_told(Fresh(source, put, copy).look)
+        watching.until_told(Fresh(source, lambda copy: put(copy).missing, copy, written.missing).look)
     elif any(error.reason is not Reason.WITHHELD for error in written.missing):
         raise typer.Exit(1)
 

@@ -213,6 +213,23 @@ def test_watching_it_stays_fresh_until_a_signal(syncd: Syncd, folder: Path, form
     assert (running.returncode, told) == (0, "")
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("processes")
+def test_watching_what_begins_to_be_withheld_is_told(syncd: Syncd, folder: Path) -> None:
+    syncd.ok("connection", "create", "lake", "conn_type=aws", "password=-", "--link", "etl-dev", stdin=b"mine")
+    running = subprocess.Popen([COMMAND, *export("json", folder / "out", "--watch")], stderr=subprocess.PIPE, text=True)
+    try:
+        _until(lambda: "lake" in json.loads((folder / "out" / "connections.json").read_text()))
+        syncd.ok("link", "etl-prod", "lake")
+        _until(lambda: "lake" not in json.loads((folder / "out" / "connections.json").read_text()))
+        running.send_signal(signal.SIGTERM)
+        _, told = running.communicate(timeout=20)
+    finally:
+        running.kill()
+        running.communicate()
+    assert told.count("etl-dev/lake: password is withheld") == 1
+
+
 def _until(true: Callable[[], bool]) -> None:
     until = time.monotonic() + 20
     while True:
