@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from syncd.cli import show
+from syncd.cli import find, show
 from syncd.cli.session import Session, now, who
 from syncd.core import changes
 from syncd.core.documents import Mark, Seal
@@ -61,6 +61,7 @@ class Registered:
 
         here = self.installation
         team = changes.delete_expired(self._session.load(), now())
+        find.deployment(team, self._deployment)
         found = copy(team, self._deployment, here.reveal, here.read())
         found = found.less(self._given.items(found.items))
         new = tuple(name for name in found.revealed if name not in self._revealed)

@@ -49,8 +49,8 @@ def copied(workspace: Workspace, deployment: str, reveal: Reveal) -> Resolution:
 
     Raises KeyError for a deployment that the workspace hasn't.
     """
-    found = workspace.deployments[deployment]
-    return _revealed(workspace, resolve(alone(workspace, {found.name}), Scope()), {found.name}, reveal)
+    names = {deployment}
+    return _revealed(workspace, resolve(alone(workspace, names), Scope()), names, reveal)
 
 
 def for_previews(workspace: Workspace, resolution: Resolution, reveal: Reveal) -> Resolution:

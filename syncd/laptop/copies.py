@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from syncd.core.errors import FixError, Reason, SyncError
+from syncd.core.errors import SyncError
 from syncd.core.model import Item, Workspace
 from syncd.core.ports import Read
 from syncd.core.resolve import Resolution, fill
@@ -74,10 +74,7 @@ class Copy:
 def copy(workspace: Workspace, deployment: str, reveal: Reveal, read: Read) -> Copy:
     """What a deployment has, as a laptop may have it. What is withheld isn't even read.
 
-    Raises FixError for a deployment that the workspace hasn't.
+    Raises KeyError for a deployment that the workspace hasn't.
     """
-    if deployment not in workspace.deployments:
-        known = ", ".join(sorted(workspace.deployments)) or "none"
-        raise FixError(Reason.NOT_FOUND, f"deployment {deployment}", f"isn't in workspace {workspace.name}", known)
     resolution = copied(workspace, deployment, reveal)
     return Copy(deployment, fill(resolution, read(resolution.references)))

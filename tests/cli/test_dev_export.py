@@ -190,7 +190,7 @@ def test_two_deployments_lie_side_by_side_in_a_folder_for_our_backend(syncd: Syn
 def test_a_deployment_that_is_not_there_is_told(syncd: Syncd, folder: Path) -> None:
     result = syncd("dev", "export", "-d", "etl-dew", "--format", "dotenv", "--to", str(folder / "out"))
     assert result.code == 1
-    assert "etl-dew" in result.said
+    assert "deployment etl-dew: isn't in workspace analytics → did you mean etl-dev or" in result.said
 
 
 @pytest.mark.slow
