@@ -32,6 +32,15 @@ def variable_text(fields: Mapping[str, Any]) -> str:
     return str(fields["value"])
 
 
+def file_text(values: Mapping[str, Any]) -> str:
+    """A JSON file of `LocalFilesystemBackend`, an id per line, so that people can compare two of them.
+
+    All ASCII: Airflow reads it in whatever encoding its locale has.
+    """
+    lines = (f"  {json.dumps(id_)}: {json.dumps(value)}" for id_, value in values.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n" if values else "{}\n"
+
+
 @dataclass(frozen=True)
 class Form:
     """A row: how Airflow takes a kind. `text` is what `get_conn_value` and `get_variable` return.

@@ -5,18 +5,17 @@ Both, always: it fails at each lookup where a file that it was told of is missin
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from syncd.core.airflow_form import FORMS
+from syncd.core.airflow_form import FORMS, file_text
 from syncd.core.model import KINDS
 from syncd.exports.rendered import Items, Rendered
 
 
 def render(items: Items) -> Rendered:
     """Two files, an id per line."""
-    return Rendered({f"{name}.json": _lines(values) for name, values in by_plural(items).items()})
+    return Rendered({f"{name}.json": file_text(values) for name, values in by_plural(items).items()})
 
 
 def by_plural(items: Items) -> Mapping[str, Mapping[str, Any]]:
@@ -26,9 +25,3 @@ def by_plural(items: Items) -> Mapping[str, Mapping[str, Any]]:
         form = FORMS[item.kind]
         found[KINDS[item.kind].plural][item.id] = form.in_file(form.fields(fields))
     return found
-
-
-def _lines(values: Mapping[str, Any]) -> str:
-    # All ASCII: Airflow reads it in whatever encoding its locale has.
-    lines = (f"  {json.dumps(id_)}: {json.dumps(value)}" for id_, value in values.items())
-    return "{\n" + ",\n".join(lines) + "\n}\n" if values else "{}\n"

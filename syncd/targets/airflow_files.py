@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from syncd.core.airflow_form import file_text
 from syncd.core.documents import FORMAT, Mark, Place, Seal, View, read_mark, refuse_newer, view
 from syncd.core.layouts.airflow import AirflowFiles, file_value, found_document
 from syncd.core.model import Path
@@ -70,7 +71,7 @@ def patched(layout: AirflowFiles, write: Write, content: bytes, entry: Entry, ma
             secrets[id_] = document.secret
     if "" in write.drop and not any(layout.item(Place(write.object, id_)) for id_ in values):
         return None
-    new = _lines(values)
+    new = file_text(dict(sorted(values.items()))).encode()
     return new, Entry(mark, _digest(new), secrets)
 
 
@@ -108,13 +109,3 @@ def _view(place: Place, value: Any, secrets: frozenset[Path] | None, seal: Seal)
 def _digest(content: bytes) -> str:
     # Needs no key: it lies beside what it speaks of.
     return hashlib.sha256(content).hexdigest()
-
-
-def _lines(values: Mapping[str, Any]) -> bytes:
-    """An id per line, so that people can compare two of them."""
-    lines = (f"  {_json(id_)}: {_json(value)}" for id_, value in sorted(values.items()))
-    return ("{\n" + ",\n".join(lines) + "\n}\n").encode() if values else b"{}\n"
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value)  # all ASCII: Airflow reads it in whatever encoding its locale has
