@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +19,6 @@ class Rendered:
 
     files: Mapping[str, str] = field(repr=False)
     left_out: Mapping[Item, SyncError] = field(default_factory=dict)
-
-
-Render = Callable[[Items], Rendered]
 
 
 def unfit(item: Item, problem: str, remedy: str) -> SyncError:

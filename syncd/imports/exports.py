@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from syncd.core.model import Definition, Key
+from syncd.core.model import Key
 from syncd.definitions.problems import Location
 from syncd.imports import values
 from syncd.imports.found import Found, Reading, defined
@@ -64,7 +64,7 @@ def take_connection(reading: Reading, id_: str, raw: dict[str, Any], at: Locatio
     except Unfit as unfit:
         reading.unfit(Key("connection", id_), unfit, at=at)
     else:
-        reading.take(_definition(id_, taken), taken.left_out, at=at)
+        reading.take(defined("connection", id_, taken.fields), taken.left_out, at=at)
 
 
 def take_written(reading: Reading, id_: str, text: str, at: Location | None = None) -> None:
@@ -74,7 +74,7 @@ def take_written(reading: Reading, id_: str, text: str, at: Location | None = No
     except Unfit as unfit:
         reading.unfit(Key("connection", id_), unfit, at=at)
     else:
-        reading.take(_definition(id_, taken), taken.left_out, at=at)
+        reading.take(defined("connection", id_, taken.fields), taken.left_out, at=at)
 
 
 def _connection(reading: Reading, id_: str, raw: object, at: Location | None = None) -> None:
@@ -84,10 +84,6 @@ def _connection(reading: Reading, id_: str, raw: object, at: Location | None = N
         take_connection(reading, id_, raw, at)
     else:
         reading.refuse(Key("connection", id_), "is no object and no URI", at=at)
-
-
-def _definition(id_: str, taken: values.Taken) -> Definition:
-    return defined("connection", id_, taken.fields)
 
 
 def _text(raw: object) -> str:

@@ -74,6 +74,6 @@ def address(key: Key) -> Path:
     return (KINDS[key.kind].plural, key.id)
 
 
-def defined(kind: str, id_: str, fields: Fields, secret_fields: Iterable[Path] = ()) -> Definition:
+def defined(kind: str, id_: str, fields: Fields) -> Definition:
     """A shared definition, linked to nobody."""
-    return Definition(Key(kind, id_), fields, frozenset(secret_fields))
+    return Definition(Key(kind, id_), fields)

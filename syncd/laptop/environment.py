@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from syncd.core import ids
 from syncd.core.airflow_form import FORMS
 from syncd.core.errors import FixError, Reason, SyncError
-from syncd.core.model import Item
+from syncd.core.model import KINDS, Item
 from syncd.exports.names import PREFIXES, problem, variable
 from syncd.laptop.copies import Copy
 
@@ -73,9 +74,6 @@ def variables(copy: Copy) -> tuple[dict[str, str], Mapping[Item, SyncError]]:
 
 def overridden(folder: Path | None, items: Iterable[Item]) -> Iterator[Item]:
     """The items that a folder of local layers says something of."""
-    from syncd.core import ids
-    from syncd.core.model import KINDS
-
     for item in items:
         if folder is not None and (folder / KINDS[item.kind].plural / f"{ids.encode(item.id)}.json").is_file():
             yield item
