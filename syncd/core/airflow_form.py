@@ -46,13 +46,15 @@ class Form:
     """A row: how Airflow takes a kind. `text` is what `get_conn_value` and `get_variable` return.
 
     `fields` are those of an effective one that Airflow takes, `in_file` is what stands for them under the id in a file
-    of `LocalFilesystemBackend`, and `from_file` is the inverse, of a file that anybody may have edited.
+    of `LocalFilesystemBackend`, and `from_file` is the inverse, of a file that anybody may have edited. `prefix` stands
+    before the id's capitals in the name that an environment has for it.
     """
 
     text: Callable[[Mapping[str, Any]], str]
     fields: Callable[[Mapping[str, Any]], Mapping[str, Any]]
     in_file: Callable[[Mapping[str, Any]], Any]
     from_file: Callable[[Any], Mapping[str, Any]]
+    prefix: str
 
 
 FORMS: Mapping[str, Form] = {
@@ -61,12 +63,14 @@ FORMS: Mapping[str, Form] = {
         fields=connection_form,
         in_file=lambda fields: fields,
         from_file=lambda value: value if isinstance(value, Mapping) else {"value": value},
+        prefix="AIRFLOW_CONN_",
     ),
     "variable": Form(
         text=variable_text,
         fields=lambda fields: {"value": fields["value"]},
         in_file=lambda fields: fields["value"],
         from_file=lambda value: {"value": value},
+        prefix="AIRFLOW_VAR_",
     ),
 }
 """By kind."""

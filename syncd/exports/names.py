@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from syncd.core.airflow_form import FORMS
 from syncd.core.model import Item
-
-PREFIXES = {"connection": "AIRFLOW_CONN_", "variable": "AIRFLOW_VAR_"}
 
 _LONGEST = 128 * 1024
 """Bytes of one variable with its name, as Linux has it (MAX_ARG_STRLEN)."""
@@ -12,7 +11,7 @@ _LONGEST = 128 * 1024
 
 def variable(item: Item) -> str:
     """What Airflow asks an environment for (`EnvironmentVariablesBackend`, 2.11 to 3.3)."""
-    return f"{PREFIXES[item.kind]}{item.id.upper()}"
+    return f"{FORMS[item.kind].prefix}{item.id.upper()}"
 
 
 def problem(name: str, text: str) -> str:

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from syncd.core.airflow_form import FORMS
 from syncd.core.model import Key
 from syncd.definitions.problems import Location
 from syncd.imports.exports import take_variable, take_written
 from syncd.imports.found import Found, Reading
 
-_KINDS = {"AIRFLOW_CONN_": "connection", "AIRFLOW_VAR_": "variable"}
+_KINDS = {form.prefix: kind for kind, form in FORMS.items()}
 _TEAM = re.compile(r"_.+___.+")
 _LINE = re.compile(
     r"""[^\S\n]*(?:export[^\S\n]+)?(?P<name>[\w!()\-.:/\\][\w!()\-.:/\\\#]*)[^\S\n]*=[^\S\n]*

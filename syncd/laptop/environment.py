@@ -11,7 +11,7 @@ from syncd.core import ids
 from syncd.core.airflow_form import FORMS
 from syncd.core.errors import FixError, Reason, SyncError
 from syncd.core.model import KINDS, Item
-from syncd.exports.names import PREFIXES, problem, variable
+from syncd.exports.names import problem, variable
 from syncd.laptop.copies import Copy
 
 _SECTIONS = (("SECRETS", "BACKEND", "BACKEND_KWARGS"), ("WORKERS", "SECRETS_BACKEND", "SECRETS_BACKEND_KWARGS"))
@@ -35,7 +35,7 @@ NOTHING = Given({})
 
 def given(environ: Mapping[str, str], dotenv: Mapping[str, str]) -> Given:
     """What stands in the environment, and in a `.env` beside."""
-    prefixes = tuple(PREFIXES.values())
+    prefixes = tuple(form.prefix for form in FORMS.values())
     found = {name: ".env" for name in dotenv if name.startswith(prefixes)}
     return Given({**found, **{name: "the environment" for name in environ if name.startswith(prefixes)}})
 
