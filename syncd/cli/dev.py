@@ -49,7 +49,6 @@ class As(str, Enum):
     ENV = "env"
 
 
-DeploymentOption = Annotated[str, typer.Option("--deployment", "-d", metavar="D", help="Whose.")]
 LocalOption = Annotated[
     Path | None,
     typer.Option(
@@ -61,7 +60,7 @@ LocalOption = Annotated[
 @app.command(epilog=RUN)
 def run(
     command: Annotated[list[str], typer.Argument(metavar="-- COMMAND", help="What to run, and its arguments.")],
-    deployment: DeploymentOption,
+    deployment: taking.DeploymentOption,
     as_: Annotated[As, typer.Option("--as", help="Through our backend, or as AIRFLOW_CONN_* and AIRFLOW_VAR_*.")] = (
         As.BACKEND
     ),

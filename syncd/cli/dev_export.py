@@ -55,7 +55,7 @@ class FormatName(str, Enum):
 
 
 def export(
-    deployment: Annotated[str, typer.Option("--deployment", "-d", metavar="D", help="Whose.")],
+    deployment: taking.DeploymentOption,
     format_: Annotated[FormatName, typer.Option("--format", "-f", help="As what, see below.")],
     to: Annotated[Path, typer.Option("--to", metavar="PATH", help="The file, or the folder for several.")],
     watch: Annotated[bool, typer.Option("--watch", help="Keep it fresh until a signal.")] = False,

@@ -19,13 +19,10 @@ if TYPE_CHECKING:
     from syncd.laptop.copies import Copy
     from syncd.laptop.environment import Given
 
+DeploymentOption = Annotated[str, typer.Option("--deployment", "-d", metavar="D", help="Whose.")]
 FromOption = Annotated[
     str | None,
-    typer.Option(
-        "--from",
-        metavar="TARGET",
-        help="Read it there, by your own login; needs --workspace.",
-    ),
+    typer.Option("--from", metavar="TARGET", help="Read it there, by your own login; needs --workspace."),
 ]
 
 _AGAIN = 5
