@@ -1,4 +1,4 @@
-"""A private folder that our backend reads on a laptop: made for one run, kept fresh, and taken away."""
+"""A folder that our backend reads on a laptop: one that was named, or a private one that a run makes and takes away."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from syncd.core.documents import Document, Documents, Mark, Observed, Place, Seal
+from syncd.core.documents import Documents, Mark, Observed, Place, Seal
 from syncd.core.errors import SyncError
 from syncd.core.layouts.layered import Layered
+from syncd.core.model import Item
 from syncd.core.plan import compare, writes
+from syncd.core.resolve import Resolved
+from syncd.core.withheld import Withheld
 from syncd.laptop.copies import Copy
 from syncd.targets.directory import DirectoryTarget
 
@@ -58,13 +61,15 @@ def _of(deployment: str, layout: Layered, observed: Observed) -> Observed:
 
 def _goal(layout: Layered, copy: Copy, observed: Observed, seal: Seal) -> Documents:
     """A document each, with what is withheld from it told to whoever asks; one that isn't to be had says so, too."""
-    blocked = {layout.home(item): _nothing(error) for item, error in copy.resolution.blocked.items()}
-    return {**layout.documents(replace(copy.resolution, blocked={}), observed, seal), **blocked}
+    found = copy.resolution
+    none = {item: _none(item, error) for item, error in found.blocked.items()}
+    return layout.documents(replace(found, resolved={**found.resolved, **none}, blocked={}), observed, seal)
 
 
-def _nothing(error: SyncError) -> Document:
-    told = [[[], f"{error.subject}: {error.problem}", error.remedy]]
-    return Document({"layers": {}, "secrets": [], "withheld": told})
+def _none(item: Item, error: SyncError) -> Resolved:
+    """Nothing of an item, for this error."""
+    withheld = Withheld((), f"{error.subject}: {error.problem}", error.remedy)
+    return Resolved(item.kind, item.id, (), frozenset(), withheld=(withheld,))
 
 
 def _place(environ: Mapping[str, str]) -> Path:
