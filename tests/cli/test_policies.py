@@ -51,6 +51,17 @@ def test_only_who_is_pushed_there_gets_one(with_vault: Syncd) -> None:
     assert "etl-prod" not in with_vault.ok("policies", "vault").out
 
 
+def test_a_preview_has_its_own_for_as_long_as_it_is_there(with_vault: Syncd) -> None:
+    def names() -> set[str]:
+        return {one["name"] for one in with_vault.json("policies", "vault")["policies"]}
+
+    before = names()
+    with_vault.ok("preview", "create", "pr-1", "--of", "etl-dev", "--ttl", "7d")
+    assert names() - before == {"airflow_vault_analytics_pr-1"}
+    with_vault.ok("preview", "delete", "pr-1", "--yes")
+    assert names() == before
+
+
 def test_the_prefix_of_a_target_is_in_it(with_vault: Syncd) -> None:
     assert 'path "airflow/data/plain/deployments/etl-dev/*"' in with_vault.ok("policies", "plain").out
 

@@ -75,6 +75,20 @@ def test_a_change_in_the_registry_is_written_at_the_next_tick(live: Ticking) -> 
     assert "new-host" in live.world.path(document("etl", WAREHOUSE)).read_text()
 
 
+def test_a_preview_goes_with_its_documents_at_the_tick_after_its_time(world: World) -> None:
+    preview = Deployment("pr-1", "dev", ("files",), "etl", "2026-01-01T00:05:00Z")
+    world.save(changes.add_deployment(BASE, preview))
+    live = Ticking(world)
+    live.settle()
+    live.later(240)
+    assert document("pr-1", WAREHOUSE) in world.files()
+    live.later(61)
+    live.settle()
+    assert "pr-1" not in world.load().deployments
+    assert [name for name in world.files() if "pr-1" in name] == []
+    assert document("etl", WAREHOUSE) in world.files()
+
+
 def test_where_nothing_changed_nothing_is_written(live: Ticking) -> None:
     before = live.world.stats()
     for seconds in (60, 60, 900):
