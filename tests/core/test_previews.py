@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from syncd.core import changes
 from syncd.core.checks import check
+from syncd.core.documents import Observed
 from syncd.core.explain import explain
+from syncd.core.layouts.split import Split
 from syncd.core.model import Definition, Deployment, Item, Key, Reference, Scope, Workspace
 from syncd.core.previews import expired
 from syncd.core.resolve import resolve
 from syncd.core.reveal import Reveal, for_previews
+from tests.core.memory import seal
 
 LAKE, OWN = Key("connection", "lake"), Key("connection", "scratch", "etl")
 BASE = Workspace(
@@ -89,6 +92,21 @@ def test_no_secret_of_a_higher_environment_goes_to_it_unless_it_is_allowed() -> 
         (("password",), "is withheld: it is a secret of environment prod")
     ]
     assert gets(here, "etl")["lake"].keys() == {"conn_type", "password"}
+
+
+def test_in_layout_split_it_reads_no_part_of_others_that_holds_what_is_withheld_from_it() -> None:
+    token = Reference("env", "T")
+    one = Definition(LAKE, {"conn_type": "http", "password": token}, links={"etl": {}, "bi": {}})
+    here = previewed(replace(BASE, definitions={LAKE: one}), of="bi")
+    found = for_previews(here, resolve(here, Scope()), Reveal())
+    goal = Split("analytics", writes_policies=True).documents(found, Observed({}, {}, {}), seal)
+    by_name = {place.object: document.content for place, document in goal.items() if document is not None}
+    part = "analytics/environments/dev/connections/lake"
+    assert by_name[part]["layers"] == {"definition": {"conn_type": "http", "password": token}}
+    assert {name for name, content in by_name.items() if part in str(content)} == {
+        "analytics/deployments/etl/connections/lake",
+        "analytics/policies/etl",
+    }
 
 
 def test_explain_shows_it_like_any_other() -> None:
