@@ -94,6 +94,20 @@ def test_no_secret_of_a_higher_environment_goes_to_it_unless_it_is_allowed() -> 
     assert gets(here, "etl")["lake"].keys() == {"conn_type", "password"}
 
 
+def test_beside_a_preview_of_a_higher_environment_it_gets_no_more() -> None:
+    token = Definition(LAKE, {"conn_type": "http", "password": Reference("env", "T")}, links={"etl": {}, "bi": {}})
+    one = previewed(replace(BASE, definitions={LAKE: token}))
+    both = changes.add_deployment(one, Deployment("pr-2", "prod", ("files",), "bi"))
+    assert gets(one)["lake"] == gets(both)["lake"] == gets(both, "pr-2")["lake"] == {"conn_type": "http"}
+
+
+def test_an_own_definition_wins_over_its_bases_own() -> None:
+    mine = OWN._replace(owner="pr-1")
+    here = changes.add_definition(previewed(BASE), Definition(mine, {"conn_type": "sqlite", "host": "mine"}))
+    assert gets(here)["scratch"]["host"] == "mine"
+    assert "host" not in gets(here, "etl")["scratch"]
+
+
 def test_in_layout_split_it_reads_no_part_of_others_that_holds_what_is_withheld_from_it() -> None:
     token = Reference("env", "T")
     one = Definition(LAKE, {"conn_type": "http", "password": token}, links={"etl": {}, "bi": {}})

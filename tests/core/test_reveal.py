@@ -122,6 +122,14 @@ def test_what_is_of_another_name_does_not(rule: Rule) -> None:
     assert withheld(SHARED, reveal=Reveal(allow=(rule,))) == {("slack", "password")}
 
 
+@pytest.mark.parametrize("first", ["staging", "prod"])
+def test_what_is_of_two_higher_environments_is_of_the_highest(first: str) -> None:
+    both = {f"etl-{name}": Deployment(f"etl-{name}", name) for name in sorted(("staging", "prod"), key=first.__ne__)}
+    here = replace(SHARED, deployments={"etl-dev": SAMPLE.deployments["etl-dev"], **both})
+    assert withheld(here, reveal=Reveal(allow=(Rule(environment="staging"),))) == {("slack", "password")}
+    assert withheld(here, reveal=Reveal(allow=(Rule(environment="prod"),))) == set()
+
+
 @pytest.mark.parametrize("rule", [Rule(environment="dev"), Rule("", "connection", "warehouse")])
 def test_what_is_forbidden_by_name_does_not_go_though_it_is_allowed(rule: Rule) -> None:
     assert withheld(SAMPLE, reveal=Reveal(allow=(rule,), forbid=(rule,))) == {("warehouse", "password")}
