@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from syncd.core.airflow_form import connection_form
-from syncd.core.model import Item
-from syncd.exports import dotenv
+from syncd.core.checks import is_mask
+from syncd.core.model import Item, Key
+from syncd.exports import dotenv, names
+from syncd.imports.environment import dotenv as read_by_us
 from tests.exports.reading import by_python_dotenv, by_rules_of_compose, by_shell
 
 SHELLS = [one for one in ("bash", "dash", "zsh") if shutil.which(one)]
@@ -102,6 +107,20 @@ def test_every_connection_is_held_as_it_is(tmp_path: Path, some: list[dict[str, 
     }
 
 
+@given(
+    st.lists(texts.filter(lambda text: not is_mask(text))),
+    st.lists(st.fixed_dictionaries({"password": texts.filter(lambda text: not is_mask(text))})),
+)
+def test_our_own_import_reads_back_what_is_in_it(values: list[str], some: list[dict[str, Any]]) -> None:
+    items = [*variables(*values), *(connection(f"c{number}", **fields) for number, fields in enumerate(some))]
+    rendered = dotenv.render(items)
+    found = read_by_us(rendered.files[".env"], ".env")
+    assert found.problems == found.notes == ()
+    assert {key: one.fields for key, one in found.definitions.items()} == {
+        Key(item.kind, item.id): fields for item, fields in items if item not in rendered.left_out
+    }
+
+
 def test_a_connection_leaves_nothing_to_interpret() -> None:
     line = dotenv.render([connection(password=HARD)]).files[".env"]
     value = line.removeprefix("AIRFLOW_CONN_C='").removesuffix("'\n")
@@ -122,6 +141,14 @@ def test_a_key_of_64_kib_is_held(tmp_path: Path) -> None:
 def test_what_no_environment_holds_is_left_out() -> None:
     rendered = dotenv.render([connection(password="x" * 131_072)])
     assert "is longer than the 128 KiB" in str(*rendered.left_out.values())
+
+
+@pytest.mark.parametrize("length", [128 * 1024 - 1, 128 * 1024])
+def test_what_is_told_to_be_too_long_is_what_the_system_refuses(length: int) -> None:
+    value = "x" * (length - len("A="))
+    refusal = pytest.raises(OSError, match="Argument list too long") if names.problem("A", value) else nullcontext()
+    with refusal:
+        subprocess.run(["true"], env={"PATH": os.defpath, "A": value}, check=True)
 
 
 @pytest.mark.parametrize("id_", ["my-db", "a.b", "é", "a b", "a;id"])

@@ -117,6 +117,7 @@ def test_settings_are_as_the_astro_cli_names_them() -> None:
         connection({"conn_type": "http", "password": "it's"}),
         connection({"conn_type": "http", "password": "-x"}),
         connection({"conn_type": "http"}, "o'neil"),
+        connection({"conn_type": "http", "password": "a\0b"}),
         variable("it's"),
         variable(""),
         variable("x", "a b"),

@@ -43,6 +43,12 @@ def test_where_no_backend_is_to_be_asked_none_is_set() -> None:
     assert environment.replaced(dict.fromkeys(names, "production"), "", {}) == dict.fromkeys(names, "")
 
 
+def test_where_both_say_something_the_environment_wins_over_dotenv() -> None:
+    given = environment.given({"AIRFLOW_VAR_A": "1"}, {"AIRFLOW_VAR_A": "2", "AIRFLOW_CONN_A": "x://", "OTHER": "3"})
+    items = [Item("d", "variable", "a"), Item("d", "connection", "A"), Item("d", "connection", "b")]
+    assert list(given.items(items).values()) == ["the environment", ".env"]
+
+
 @pytest.mark.parametrize(
     ("item", "problem"),
     [
