@@ -84,6 +84,6 @@ def _unset(made: Fields, wanted: Fields, others: Fields) -> dict[str, Any]:
             unset[name] = None
         elif isinstance(mine, Mapping) and isinstance(value, Mapping):
             inner = _unset(made.get(name, {}), mine, value)
-            if inner or name in made:
+            if inner:
                 unset[name] = inner
     return unset

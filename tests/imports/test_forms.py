@@ -146,6 +146,7 @@ AIRFLOW_CONN_C={{"conn_type": "x", "password": "a # b"}}
 AIRFLOW_VAR_KEY="two
 lines"
 AIRFLOW_VAR_EMPTY=
+AIRFLOW_VAR_PLAIN= x y \t
 PATH=/bin
 AIRFLOW_CONN_d=x://{SECRET}
 AIRFLOW_CONN__TEAM___E=x://{SECRET}
@@ -160,13 +161,14 @@ AIRFLOW_CONN_A=x://{SECRET}
         "c": {"conn_type": "x", "password": "a # b"},
         "variable key": {"value": "two\nlines"},
         "variable empty": {"value": ""},
+        "variable plain": {"value": "x y"},
     }
     assert [one.split(";")[0] for one in problems(found)] == [
-        ".env:12:1: is no NAME=VALUE",
-        ".env:9:1 AIRFLOW_CONN_d: isn't in capitals, so Airflow doesn't find it",
-        ".env:10:1 AIRFLOW_CONN__TEAM___E: belongs to one team of its Airflow",
-        ".env:11:1 connections.f: is empty",
-        ".env:13:1 connections.a: stands here twice",
+        ".env:13:1: is no NAME=VALUE",
+        ".env:10:1 AIRFLOW_CONN_d: isn't in capitals, so Airflow doesn't find it",
+        ".env:11:1 AIRFLOW_CONN__TEAM___E: belongs to one team of its Airflow",
+        ".env:12:1 connections.f: is empty",
+        ".env:14:1 connections.a: stands here twice",
     ]
 
 
@@ -384,6 +386,15 @@ def test_a_secret_that_astro_hides_is_never_an_empty_value(more: dict[str, Any],
     assert not found.definitions
     assert [one.partition(": ")[0].rpartition("db.")[2] for one in problems(found)] == [path]
     assert "its secret isn't in the answer" in problems(found)[0]
+
+
+def test_a_deployment_that_is_linked_and_excluded_is_linked() -> None:
+    clx1 = {"scopeEntityId": "clx1"}
+    one = read(astro_object(autoLinkDeployments=True, links=[clx1], excludeLinks=[clx1, {"scopeEntityId": "clx2"}]))
+    definition = one.definitions[Key("connection", "db")]
+
+    assert definition.links == {"clx1": {}}
+    assert definition.exclude == {"clx2"}
 
 
 def test_a_masked_value_of_astro_is_masked() -> None:

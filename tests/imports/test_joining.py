@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -109,6 +110,19 @@ def test_what_differs_is_overridden_on_each_link_and_what_is_absent_is_null_ther
     }
 
 
+def test_what_is_secret_where_one_of_them_has_it_is_secret_for_all() -> None:
+    pin = frozenset({("extra", "pin")})
+    fields = {"conn_type": "x", "extra": {"pin": "1"}}
+    had: dict[str, Definitions] = {
+        "etl-dev": {WAREHOUSE: Definition(WAREHOUSE, fields, pin)},
+        "etl-prod": {WAREHOUSE: Definition(WAREHOUSE, fields)},
+    }
+    assert joined(had)[WAREHOUSE].secret_fields == pin
+    there = here({WAREHOUSE: Definition(WAREHOUSE, {"conn_type": "y"})})
+    assert planned(there, {}, had).added.definitions[WAREHOUSE].secret_fields == pin
+    assert planned(there, had["etl-dev"], {}).replaced.definitions[WAREHOUSE].secret_fields == pin
+
+
 @given(connections, connections)
 def test_a_patch_makes_of_one_what_the_other_is(base: dict[str, Any], wanted: dict[str, Any]) -> None:
     from syncd.core.merge import Layer
@@ -175,11 +189,17 @@ def test_a_second_import_finds_all_the_same(workspace: Workspace, had: dict[str,
     assert again.added == again.before
 
 
-@given(workspaces(), definitions)
-def test_what_is_shared_keeps_every_link_that_is_there(workspace: Workspace, shared: Definitions) -> None:
+@given(workspaces(), definitions, st.sets(st.sampled_from(DEPLOYMENTS)), st.booleans())
+def test_what_is_shared_keeps_every_link_that_is_there(
+    workspace: Workspace, shared: Definitions, linked: set[str], link_all: bool
+) -> None:
+    shared = {key: replace(one, links={name: {} for name in linked}, link_all=link_all) for key, one in shared.items()}
     plan = planned(workspace, shared, {})
+    assert list(check(plan.replaced)) == []
     for key, one in workspace.definitions.items():
+        replaced = plan.replaced.definitions[key]
         assert plan.added.definitions[key] == one
-        assert plan.replaced.definitions[key].links == one.links
+        assert replaced.links == {**one.links, **(shared[key].links if key in shared else {})}
+        assert all(replaced.reaches(name) for name in DEPLOYMENTS if one.reaches(name))
     for key, one in shared.items():
         assert plan.replaced.definitions[key].fields == one.fields

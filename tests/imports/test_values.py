@@ -129,6 +129,33 @@ def test_a_port_may_be_text(port: object) -> None:
     assert connection({"conn_type": "x", "port": port}, "x").fields["port"] == 5432
 
 
+@pytest.mark.parametrize("port", [None, "", "0", 0])
+def test_no_port_is_none(port: object) -> None:
+    assert connection({"conn_type": "x", "port": port}, "x").fields == {"conn_type": "x"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        ({"extra": {"a": 1}, "extra_dejson": {"b": 1}}, "extra_dejson"),
+        ({"team_name": "a-team"}, "team_name"),
+        ({"conn_id": "y"}, "conn_id"),
+        ({"uri": "x://h"}, "uri"),
+    ],
+)
+def test_what_says_two_things_at_once_or_is_somebody_elses_is_refused(raw: dict[str, Any], path: str) -> None:
+    with pytest.raises(Unfit) as refused:
+        connection({"conn_type": "x", **raw}, "x")
+
+    assert [path for path, _, _ in refused.value.problems] == [(path,)]
+
+
+def test_extra_may_stand_under_the_name_that_an_export_of_old_has_for_it() -> None:
+    taken = connection({"conn_type": "x", "extra": "", "extra_dejson": {"a": 1}, "conn_id": "x"}, "x")
+
+    assert taken.fields == {"conn_type": "x", "extra": {"a": 1}}
+
+
 @pytest.mark.parametrize("empty", [None, "", "{}", {}])
 def test_an_empty_extra_is_none(empty: object) -> None:
     assert connection({"conn_type": "x", "extra": empty}, "x").fields == {"conn_type": "x"}
