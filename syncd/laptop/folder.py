@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,23 +24,34 @@ from syncd.targets.directory import DirectoryTarget
 
 _NAME = "syncd-dev-"
 _LOCK = ".lock"
+_ENDS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 @contextmanager
 def private(environ: Mapping[str, str]) -> Iterator[Path]:
-    """A folder of one's own, in memory where there is such a place; what killed runs left is swept first."""
+    """A folder of one's own, in memory where there is such a place; what killed runs left is swept first.
+
+    A signal that would end this process raises SystemExit, so that the folder goes, too.
+    """
     place = _place(environ)
     for left in place.glob(f"{_NAME}{os.getuid()}-*"):
         _sweep(left)
-    made = Path(tempfile.mkdtemp(prefix=f"{_NAME}{os.getuid()}-", dir=place))
-    # The kernel gives it back however this ends: whoever can take it may sweep.
-    lock = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    before = {number: signal.signal(number, _end) for number in _ENDS}
     try:
-        yield made
+        made = Path(tempfile.mkdtemp(prefix=f"{_NAME}{os.getuid()}-", dir=place))
+        # The kernel gives it back however this ends: whoever can take it may sweep.
+        lock = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield made
+        finally:
+            for number in _ENDS:
+                signal.signal(number, signal.SIG_IGN)
+            shutil.rmtree(made, ignore_errors=True)
+            os.close(lock)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
-        os.close(lock)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def write(folder: Path, copy: Copy, mark: Mark, seal: Seal) -> tuple[SyncError, ...]:
@@ -70,6 +82,10 @@ def _none(item: Item, error: SyncError) -> Resolved:
     """Nothing of an item, for this error."""
     withheld = Withheld((), f"{error.subject}: {error.problem}", error.remedy)
     return Resolved(item.kind, item.id, (), frozenset(), withheld=(withheld,))
+
+
+def _end(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _place(environ: Mapping[str, str]) -> Path:
