@@ -1,18 +1,21 @@
-"""Copies that follow what changes: what is missing from them is told when it begins to be, and not again and again."""
+"""Copies that follow what changes: when, what is accounted for, and what is told of what is missing from them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 import pytest
 
-from syncd.cli.copying import Fresh
+from syncd.cli.copying import Fresh, Registered
+from syncd.cli.session import Session, start
 from syncd.core.documents import Mark
 from syncd.core.errors import FixError, Reason, SyncError, WaitError
 from syncd.core.resolve import Resolution
 from syncd.installation import Installation
 from syncd.laptop.copies import Copy
+from syncd.laptop.environment import NOTHING
+from tests.cli.runner import Syncd
 
 GONE = FixError(Reason.NOT_FOUND, "deployment d", "isn't there")
 AWAY = WaitError(Reason.UNAVAILABLE, "registry", "is away")
@@ -48,6 +51,32 @@ class Watched:
     def look(self) -> str:
         self._fresh.look()
         return self._capsys.readouterr().err
+
+
+@pytest.fixture
+def session(syncd: Syncd) -> Iterator[Session]:
+    made = start(None)
+    yield made
+    made.registry.engine.dispose()
+
+
+def test_a_copy_is_old_when_the_registry_has_moved_and_when_references_may_have(syncd: Syncd, session: Session) -> None:
+    source = Registered(session, "etl-dev", "dev run", NOTHING)
+    copy = source.copy()
+    assert not source.is_old(copy, 59)
+    assert source.is_old(copy, 61)
+    syncd.ok("connection", "update", "warehouse", "host=other")
+    assert source.is_old(copy, 1)
+
+
+def test_what_is_read_again_and_again_is_accounted_for_once(syncd: Syncd, session: Session) -> None:
+    source = Registered(session, "etl-dev", "dev run", NOTHING)
+    for id_ in ("lake", "queue"):
+        syncd.ok("connection", "create", id_, "conn_type=aws", "password=-", "--link", "etl-dev", stdin=b"mine")
+        source.copy()
+        source.copy()
+    accounted = [one["names"] for one in syncd.json("dev", "reveals")["reveals"]]
+    assert accounted == [["connection queue"], ["connection lake"]]
 
 
 def test_what_cannot_be_had_is_told_once_until_it_is_something_else(capsys: pytest.CaptureFixture[str]) -> None:

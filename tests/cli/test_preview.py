@@ -80,11 +80,10 @@ def test_expired_it_is_listed_as_such_and_goes_to_no_laptop(expired: Syncd, tmp_
 
 
 def test_expired_it_goes_with_the_next_sync(expired: Syncd) -> None:
-    previewed = expired
-    previewed.ok("sync")
-    assert documents(previewed, "pr-1") == {}
-    assert previewed.json("preview", "list")["previews"] == []
-    assert "expired: pr-1" in previewed.ok("history").out
+    expired.ok("sync")
+    assert documents(expired, "pr-1") == {}
+    assert expired.json("preview", "list")["previews"] == []
+    assert "expired: pr-1" in expired.ok("history").out
 
 
 def test_made_again_it_is_as_it_is_told_now(previewed: Syncd) -> None:
