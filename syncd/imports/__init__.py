@@ -1,6 +1,7 @@
 """Moving in: what others keep of connections and variables, as definitions. Pure: text in, values out.
 
 found.py         what one source has, and what in it can't be taken
+objects.py       JSON and YAML texts as one object by id, each problem with its place
 values.py        one connection or variable, as Airflow's constructor takes it, to fields
 uris.py          a connection's URI, read as Airflow reads it
 exports.py       `airflow connections export` in JSON and YAML, `airflow variables export`

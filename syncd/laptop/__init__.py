@@ -1,6 +1,7 @@
 """A deployment's connections and variables on a developer's machine.
 
 copies.py         what a copy of a deployment holds, and what is withheld from it
+from_target.py    a copy without the registry: from a target, by the developer's own login
 environment.py    what the machine itself says, which wins, and what a child is told
 folder.py         a folder that our backend reads, kept fresh: a private one, or one that was named
 child.py          a command that runs on it: its signals and its end

@@ -1,4 +1,4 @@
-"""The same without the registry: from a target that the developer's own login may read, so that the rights are its."""
+"""A copy without the registry: from a target that the developer's own login may read; the rights are its server's."""
 
 from __future__ import annotations
 
