@@ -254,6 +254,37 @@ def test_a_command_that_ends_at_a_signal_in_its_own_way_has_its_own_exit_code(sy
     assert list(runtime.iterdir()) == []
 
 
+COUNTS = """
+import signal, sys
+heard = []
+signal.signal(signal.SIGALRM, lambda *_: sys.exit(len(heard)))
+signal.signal(signal.SIGINT, lambda *_: heard.append(signal.alarm(1)))
+print("ready", flush=True)
+while True:
+    signal.pause()
+"""
+"""How many interrupts came within a second of each other."""
+
+
+def test_at_a_terminal_the_command_hears_an_interrupt_once(syncd: Syncd, runtime: Path) -> None:
+    """The terminal tells the whole group by itself."""
+    ours, theirs = os.openpty()
+    command: list[str | Path] = ["setsid", "--ctty", "--wait", COMMAND, "dev", "run", "-d", "etl-dev", "--"]
+    with (
+        os.fdopen(ours, "rb", buffering=0) as terminal,
+        subprocess.Popen(
+            [*command, sys.executable, "-c", COUNTS], stdin=theirs, stdout=theirs, stderr=theirs
+        ) as process,
+    ):
+        os.close(theirs)
+        heard = b""
+        while b"ready" not in heard:
+            heard += terminal.read(1024)
+        os.write(ours, b"\x03")
+        assert process.wait(30) == 1
+    assert list(runtime.iterdir()) == []
+
+
 def test_a_command_that_is_not_there_is_told(syncd: Syncd, runtime: Path) -> None:
     done = subprocess.run(
         [COMMAND, "dev", "run", "-d", "etl-dev", "--", "nonesuch"], capture_output=True, text=True, check=False
