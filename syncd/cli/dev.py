@@ -14,6 +14,8 @@ from syncd.cli import dev_export, show, taking
 from syncd.cli.copying import Fresh, Source
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
 from syncd.cli.session import start
+from syncd.cli.usage import WrongUsage
+from syncd.core.errors import FixError, Reason
 
 if TYPE_CHECKING:
     from syncd.laptop.copies import Copy
@@ -70,6 +72,7 @@ def run(
     """Run a command with a deployment's connections and variables."""
     from syncd.laptop import child, environment
 
+    _refuse_unread(local_path, as_)
     dotenv = _dotenv()
     source = taking.source(from_, workspace, deployment, "dev run", environment.given(os.environ, dotenv))
     copy = source.copy()
@@ -123,6 +126,16 @@ def _in_a_folder(
         put(copy)
         fresh = Fresh(source, put, copy)
         return child.run(command, environment.replaced({**dotenv, **os.environ}, _BACKEND, kwargs), fresh.look)
+
+
+def _refuse_unread(local_path: Path | None, as_: As) -> None:
+    """Raises where nothing would read the local layers: whoever gives them would take them for read."""
+    if local_path is None:
+        return
+    if as_ is As.ENV:
+        raise WrongUsage("--local-path is for our backend: leave --as env away")
+    if not local_path.is_dir():
+        raise FixError(Reason.NOT_FOUND, str(local_path), "is no folder", "name that of the local layers")
 
 
 def _dotenv() -> Mapping[str, str]:
