@@ -53,7 +53,9 @@ DeploymentOption = Annotated[str, typer.Option("--deployment", "-d", metavar="D"
 LocalOption = Annotated[
     Path | None,
     typer.Option(
-        "--local-path", metavar="FOLDER", help="Local layers: connections/ID.json, variables/ID.json; they win."
+        "--local-path",
+        metavar="FOLDER",
+        help="Local layers for our backend: connections/ID.json, variables/ID.json; they win.",
     ),
 ]
 

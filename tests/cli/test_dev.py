@@ -255,6 +255,7 @@ def test_a_command_that_is_not_there_is_told(syncd: Syncd, runtime: Path) -> Non
     )
     assert done.returncode == 1
     assert "nonesuch: can't be run: No such file or directory" in done.stderr
+    assert "name a program that is on PATH" in done.stderr
     assert list(runtime.iterdir()) == []
 
 
