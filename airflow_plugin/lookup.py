@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from syncd.sources.vault import VaultSource
 
 
+_MEND = "mend it, or take it away"
+"""For a file of one's own."""
+
+
 class _Source(Protocol):
     """A source, as `syncd.core.ports` has it, and what the report asks of it."""
 
@@ -53,7 +57,7 @@ class Lookup:
     def __init__(self, given: settings.Kwargs) -> None:
         self.settings = given
         self.source, self._within = _opened(given.source, given.address)
-        self._local = DirectorySource(given.local_path) if given.local_path else None
+        self._local = DirectorySource(given.local_path, _MEND) if given.local_path else None
         self._rendered: dict[tuple[str, str], tuple[tuple[Any, ...], str]] = {}
         self._following: dict[type | None, Any] = {}
 

@@ -15,7 +15,7 @@ from syncd.cli.copying import Fresh, Source
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
 from syncd.cli.session import start
 from syncd.cli.usage import WrongUsage
-from syncd.core.errors import SyncError
+from syncd.core.errors import FixError, Reason, SyncError
 
 if TYPE_CHECKING:
     from syncd.laptop.copies import Copy
@@ -52,7 +52,9 @@ class As(str, Enum):
 LocalOption = Annotated[
     Path | None,
     typer.Option(
-        "--local-path", metavar="FOLDER", help="Local layers: connections/ID.json, variables/ID.json; they win."
+        "--local-path",
+        metavar="FOLDER",
+        help="Local layers for our backend: connections/ID.json, variables/ID.json; they win.",
     ),
 ]
 
@@ -71,8 +73,7 @@ def run(
     """Run a command with a deployment's connections and variables."""
     from syncd.laptop import child, environment
 
-    if as_ is As.ENV and local_path is not None:
-        raise WrongUsage("--local-path is read by our backend: not with --as env")
+    _refuse_unread(local_path, as_)
     dotenv = _dotenv()
     source = taking.source(from_, workspace, deployment, "dev run", environment.given(os.environ, dotenv))
     copy = source.copy()
@@ -127,6 +128,16 @@ def _in_a_folder(
         show.errors(missing)
         fresh = Fresh(source, put, copy, missing)
         return child.run(command, environment.replaced({**dotenv, **os.environ}, _BACKEND, kwargs), fresh.look)
+
+
+def _refuse_unread(local_path: Path | None, as_: As) -> None:
+    """Raises where nothing would read the local layers: whoever gives them would take them for read."""
+    if local_path is None:
+        return
+    if as_ is As.ENV:
+        raise WrongUsage("--local-path is for our backend: leave --as env away")
+    if not local_path.is_dir():
+        raise FixError(Reason.NOT_FOUND, str(local_path), "is no folder", "name that of the local layers")
 
 
 def _dotenv() -> Mapping[str, str]:

@@ -83,9 +83,11 @@ def export(
 
 
 class _Written(NamedTuple):
-    """Where a copy was written to, and what is missing from there."""
+    """Where a copy was written to, how many are there, how many aren't, and why."""
 
     paths: tuple[str, ...]
+    whole: int
+    without: int
     missing: tuple[SyncError, ...]
 
 
@@ -102,7 +104,10 @@ def _texts(form: Format, to: Path) -> Callable[[Copy], _Written]:
         if texts != last:
             private_files.write(texts, make=form.in_folder)
         last = texts
-        return _Written(tuple(map(str, texts)), (*copy.errors, *rendered.left_out.values()))
+        left = rendered.left_out
+        missing = (*copy.errors, *left.values())
+        whole, without = len(copy.complete) - len(left), len(copy.missing) + len(left)
+        return _Written(tuple(map(str, texts)), whole, without, missing)
 
     return put
 
@@ -114,7 +119,7 @@ def _put_in_folder(source: Source, to: Path, copy: Copy) -> _Written:
     errors = folder.write(to, copy, source.mark(copy), source.seal)
     if errors:
         raise Problems(errors)
-    return _Written((str(to),), copy.errors)
+    return _Written((str(to),), len(copy.complete), len(copy.missing), copy.errors)
 
 
 def _refuse(source: Source, to: Path, form: Format | None, *, in_git: bool) -> None:
@@ -143,7 +148,7 @@ def _answer(copy: Copy, written: _Written, output: Output) -> None:
     if output is Output.JSON:
         show.as_json({"written": list(written.paths), "missing": [document(error) for error in written.missing]})
         return
-    show.say(
-        show.DONE, f"{', '.join(written.paths)}: {len(copy.complete)} connections and variables of {copy.deployment}"
-    )
+    without = f", without {written.without}" if written.without else ""
+    what = f"{written.whole} connections and variables of {copy.deployment}{without}"
+    show.say(show.DONE, f"{', '.join(written.paths)}: {what}")
     show.errors(written.missing)

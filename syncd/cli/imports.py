@@ -28,7 +28,7 @@ IMPORT = epilog(
     examples(
         "syncd import etl-dev=dev.json etl-prod=prod.json",
         "syncd import connections.yaml variables.json",
-        "syncd import etl-dev=- --format env              this environment",
+        "syncd import etl-dev= --format env               this environment",
         "syncd import etl-dev=vault:old-dev:airflow/connections",
         "syncd import astro.json --map clx4k2=etl-prod --yes",
     ),
@@ -41,7 +41,7 @@ IMPORT = epilog(
     "  json       `airflow connections export`, 2.11 and 3.x\n"
     "  yaml       the same in YAML\n"
     "  env        the same as env; or AIRFLOW_CONN_* and AIRFLOW_VAR_*, in a\n"
-    "             dotenv file or, as -, in the environment of this command\n"
+    "             dotenv file or, with no FROM, in the environment of this command\n"
     "  variables  `airflow variables export`\n"
     "  settings   airflow_settings.yaml of the Astro CLI\n"
     "  astro      environment objects, as Astro's API lists them",
@@ -203,8 +203,8 @@ def _refuse_wrong_usage(sources: list[Given], form: Format | None) -> None:
         raise WrongUsage("name a file, what a Vault holds, or --format env for this environment")
     if form is not None and sources and not files:
         raise WrongUsage("--format is of files, and none is named")
-    if sum(file in ("", "-") for file in files) > 1:
-        raise WrongUsage("- can stand for one of them only")
+    if files.count("-") > 1 or files.count("") > 1:
+        raise WrongUsage("stdin, and the environment, can stand for one of them only")
 
 
 def _refuse_unknown(names: Iterable[str], here: Workspace) -> None:

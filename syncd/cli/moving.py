@@ -169,7 +169,7 @@ def _vault(text: str) -> Vault:
 
 
 def _read(file: str, form: str | None, *, alone: bool) -> Found:
-    if form == "env" and file in ("", "-"):
+    if not file:
         return environ(os.environ)
     text = _text(file)
     name = "stdin" if file == "-" else file

@@ -59,8 +59,14 @@ def link(workspace: Workspace, key: Key, deployment: str, values: Values, *, sec
 def unlink(workspace: Workspace, key: Key, deployment: str) -> Workspace:
     """Without an explicit link, and the overrides that it held."""
     one = find_definition(workspace, key)
-    find_deployment(workspace, deployment)
+    base = find_deployment(workspace, deployment).preview_of
     if deployment not in one.links:
+        if base and one.reaches(base) and deployment not in one.exclude:
+            raise _refused(
+                str(key),
+                f"is linked to {deployment} as it is to {base}",
+                command("exclude", deployment, key.id, kind=key.kind),
+            )
         if one.reaches(deployment):
             raise _refused(
                 str(key),

@@ -12,7 +12,7 @@ def expanded(workspace: Workspace) -> Workspace:
     """The same with each preview as a deployment like any other: linked to what its base is linked to.
 
     It has the layers of its own environment, and the overrides of its base's links only where both are of one
-    environment; what its base is excluded from, it is too.
+    environment; what its base is excluded from, it is too, and it may be excluded by itself.
     """
     previews = of(workspace)
     if not previews:
@@ -55,6 +55,6 @@ def _linked(one: Definition, workspace: Workspace, previews: Mapping[str, tuple[
         for preview in mine:
             if base is None or not one.reaches(name):
                 exclude.add(preview.name)
-            elif preview.name not in links:
+            elif preview.name not in exclude and preview.name not in links:
                 links[preview.name] = one.links.get(name, {}) if base.environment == preview.environment else {}
     return replace(one, links=links, exclude=frozenset(exclude - links.keys()))

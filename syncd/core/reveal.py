@@ -7,7 +7,7 @@ allowed it by name.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -69,23 +69,29 @@ def _revealed(workspace: Workspace, resolution: Resolution, names: Collection[st
     for item, one in resolution.resolved.items():
         if item.deployment in names:
             environment = workspace.deployments[item.deployment].environment
+            way_out = _way_out(workspace.environments, environment)
             withheld: list[Withheld] = []
             for path, value in one.secrets:
                 home = max(environment, belongs.get(_identity(value), environment), key=lambda name: rank.get(name, 0))
-                withheld += _withheld(item, path, home, reveal, lowest=not rank.get(home, 0))
+                withheld += _withheld(item, path, home, reveal, way_out, lowest=not rank.get(home, 0))
             if withheld:
                 resolved[item] = _cut(one, tuple(withheld))
     return replace(resolution, resolved=resolved)
 
 
-def _withheld(item: Item, path: Path, home: str, reveal: Reveal, *, lowest: bool) -> Iterator[Withheld]:
+def _way_out(environments: Sequence[str], environment: str) -> str:
+    """For a deployment of this environment. What the lowest one is given is nothing to those of others."""
+    instead = "give the lowest environment a value of its own"
+    if environment in environments[1:]:
+        instead = f"take a deployment of environment {environments[0]}"
+    return f"{instead}, or let an operator name it in [reveal] allow of syncd.toml"
+
+
+def _withheld(item: Item, path: Path, home: str, reveal: Reveal, way_out: str, *, lowest: bool) -> Iterator[Withheld]:
     about = (home, item.kind, item.id, path)
     if any(rule.about(*about) for rule in reveal.forbid):
         yield Withheld(path, "is withheld: it is forbidden by name", "[reveal] forbid in syncd.toml says so")
     elif not lowest and not any(rule.about(*about) for rule in reveal.allow):
-        way_out = (
-            "give the lowest environment a value of its own, or let an operator name it in [reveal] allow of syncd.toml"
-        )
         yield Withheld(path, f"is withheld: it is a secret of environment {home}", way_out)
 
 

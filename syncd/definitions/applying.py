@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from syncd.core.checks import Finding, check
-from syncd.core.model import Definition, Deployment, Key, Path, Workspace
+from syncd.core.merge import leaves
+from syncd.core.model import Definition, Deployment, Fields, Key, Path, Workspace
 from syncd.definitions.problems import Location, Problem, gathered
 from syncd.definitions.stored import keep
 
@@ -43,14 +44,23 @@ class Definitions:
                     "`syncd workspace delete` removes a workspace",
                 )
             )
-        stay = (
-            {} if prune else {key: one for key, one in current.definitions.items() if key.owner not in self.deployments}
-        )
-        named = {key: keep(one, current.definitions.get(key), findings) for key, one in self.definitions.items()}
+        deployments = self._deployments(current, prune=prune)
+        previews = frozenset(name for name, one in deployments.items() if one.preview_of)
+        stay = {
+            key: one
+            for key, one in current.definitions.items()
+            if key.owner in previews or not (prune or key.owner in self.deployments)
+        }
+        named = {
+            key: _with_previews(
+                keep(one, current.definitions.get(key), findings), current.definitions.get(key), previews
+            )
+            for key, one in self.definitions.items()
+        }
         workspace = Workspace(
             name=self.workspace,
             environments=current.environments if self.environments is None else self.environments,
-            deployments=self._deployments(current, prune=prune),
+            deployments=deployments,
             definitions={**stay, **named},
             revision=current.revision,
         )
@@ -70,3 +80,22 @@ class Definitions:
         starts = (path[:length] for length in range(len(path), 0, -1))
         location = next((self.locations[start] for start in starts if start in self.locations), _REGISTRY)
         return Problem(location, path, finding.problem, finding.remedy)
+
+
+def _with_previews(one: Definition, before: Definition | None, previews: frozenset[str]) -> Definition:
+    """With the links and exclusions of previews, of which the files say nothing."""
+    silent = previews - one.links.keys() - one.exclude
+    if before is None or not silent:
+        return one
+    links = {name: patch for name, patch in before.links.items() if name in silent}
+    secret = {path for path in before.secret_fields for patch in links.values() if _holds(patch, path)}
+    return replace(
+        one,
+        links={**one.links, **links},
+        exclude=one.exclude | before.exclude & silent,
+        secret_fields=one.secret_fields | secret,
+    )
+
+
+def _holds(patch: Fields, path: Path) -> bool:
+    return any(at[: len(path)] == path for at, _ in leaves(patch))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -24,13 +24,13 @@ _TEXT = "tag:yaml.org,2002:str"
 def write(workspace: Workspace) -> str:
     """The files' form of a workspace: `read` and `Definitions.onto(workspace)` give the same workspace again.
 
-    A secret, which lives only in the registry, comes out as `{$stored: true}`.
+    A secret, which lives only in the registry, comes out as `{$stored: true}`; of previews, which come and go by
+    themselves, nothing does.
     """
     definitions = _by_owner(workspace)
     deployments = {
-        name: _deployment(deployment, definitions.get(name, {}))
-        for name, deployment in sorted(workspace.deployments.items())
-        if not deployment.preview_of  # it comes and goes by itself
+        name: _deployment(workspace.deployments[name], definitions.get(name, {}))
+        for name in _named(workspace, workspace.deployments)
     }
     sections = {"deployments": deployments, **definitions.get("", {})}
     head = {"workspace": workspace.name, "environments": list(workspace.environments)}
@@ -59,16 +59,21 @@ def _definition(workspace: Workspace, definition: Definition) -> Mapping[str, An
         tree[secret_key(row)] = paths if secret_key(row) == "secret_fields" else True
     overrides = definition.environments
     environments = {name: _patch(definition, overrides[name]) for name in workspace.environments if overrides.get(name)}
-    links = {name: _patch(definition, patch) for name, patch in sorted(definition.links.items())}
+    links = {name: _patch(definition, definition.links[name]) for name in _named(workspace, definition.links)}
     if environments:
         tree["environments"] = environments
     if links:
         tree["links"] = links
     if definition.link_all:
         tree["link_all"] = True
-    if definition.exclude:
-        tree["exclude"] = sorted(definition.exclude)
+    if exclude := _named(workspace, definition.exclude):
+        tree["exclude"] = exclude
     return tree
+
+
+def _named(workspace: Workspace, names: Iterable[str]) -> list[str]:
+    """Those of these deployments that files say something of: a preview comes and goes by itself."""
+    return sorted(name for name in names if not workspace.deployments[name].preview_of)
 
 
 def _patch(definition: Definition, fields: Fields) -> dict[str, Any]:

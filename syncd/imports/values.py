@@ -49,11 +49,11 @@ def connection(raw: Mapping[str, Any], id_: str) -> Taken:
             wrong.append((("extra_dejson",), "stands beside extra", "take one of the two away"))
         given["extra"] = raw["extra_dejson"]
     fields: dict[str, Any] = {}
+    left_out: list[Path] = []
     if raw.get("uri"):
         if given.keys() - {"description"}:
             wrong.append((("uri",), "stands beside other fields", "give the URI alone, or the fields alone"))
-        fields, given = dict(_uri(raw["uri"], wrong)), _only(given, "description")
-    left_out: list[Path] = []
+        fields, given = dict(_uri(raw["uri"], wrong, left_out)), _only(given, "description")
     fields |= _fields(given, wrong, left_out)
     return Taken(_checked("connection", fields, wrong), tuple(left_out))
 
@@ -90,7 +90,7 @@ def parsed(text: str) -> Any:
         return None
 
 
-def _uri(text: object, wrong: list[tuple[Path, str, str]]) -> Fields:
+def _uri(text: object, wrong: list[tuple[Path, str, str]], left_out: list[Path]) -> Fields:
     found = uris.fields(text) if isinstance(text, str) else None
     if found is None:
         wrong.append(((), "isn't a URI that Airflow takes", ""))
@@ -99,7 +99,6 @@ def _uri(text: object, wrong: list[tuple[Path, str, str]]) -> Fields:
     if fields.get("conn_type"):
         fields["conn_type"] = uris.conn_type(fields["conn_type"])
     if extra:
-        left_out: list[Path] = []
         fields |= _fields({"extra": extra}, wrong, left_out)
     return fields
 

@@ -24,7 +24,10 @@ def run(command: Sequence[str], environ: Mapping[str, str], meanwhile: Callable[
         child = subprocess.Popen(command, env=dict(environ))  # noqa: S603  the command is the user's own
     except OSError as error:
         raise FixError(
-            Reason.REFUSED, command[0], f"can't be run: {os.strerror(error.errno or 0)}", "give a command after --"
+            Reason.REFUSED,
+            command[0],
+            f"can't be run: {os.strerror(error.errno or 0)}",
+            "name a program that is on PATH, or by its path",
         ) from None
     before = {number: signal.signal(number, _passing(child)) for number in _PASSED}
     try:

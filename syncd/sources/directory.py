@@ -33,8 +33,9 @@ class DirectorySource:
     The kubelet's `..data` links are followed; a link that leads out of the root is refused. Safe under threads.
     """
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, mend: str = "let `syncd sync` write it again") -> None:
         self.root = root
+        self._mend = mend
         self._seen: dict[str, _Seen] = {}
 
     def path(self, place: Place) -> str:
@@ -52,7 +53,7 @@ class DirectorySource:
             self._refuse_broken_link(path)
             return None
         if seen is None:
-            raise FixError(Reason.INVALID_DOCUMENT, path, "is no JSON object", "let `syncd sync` write it again")
+            raise FixError(Reason.INVALID_DOCUMENT, path, "is no JSON object", self._mend)
         self._seen[path] = seen
         return seen.envelope
 

@@ -211,6 +211,28 @@ def test_a_local_layer_wins_and_is_listed(syncd: Syncd, folder: Path, runtime: P
     assert "connection warehouse: with fields of local" in running.end()[1]
 
 
+def test_a_folder_of_local_layers_that_nothing_would_read_is_refused(syncd: Syncd, folder: Path, runtime: Path) -> None:
+    run = ("dev", "run", "-d", "etl-dev", "--local-path")
+    mistyped = syncd(*run, "locl", "--", "true")
+    assert mistyped.code == 1
+    assert "locl: is no folder" in mistyped.said
+    (folder / "local").mkdir()
+    as_env = syncd(*run, "local", "--as", "env", "--", "true")
+    assert as_env.code == 2
+    assert "leave --as env away" in as_env.said
+    assert syncd.json("dev", "reveals")["reveals"] == []
+
+
+def test_a_local_layer_that_is_broken_is_told_as_ones_own(syncd: Syncd, folder: Path, runtime: Path) -> None:
+    (folder / "local" / "connections").mkdir(parents=True)
+    (folder / "local" / "connections" / "warehouse.json").write_text("{")
+    running = asking("--local-path", "local")
+    answer = running.ask("warehouse")
+    running.end()
+    assert "is no JSON object" in answer
+    assert "syncd sync" not in answer
+
+
 def test_as_env_it_is_in_the_environment_and_no_backend_is_asked(syncd: Syncd, runtime: Path) -> None:
     code = "import os, json; print(json.loads(os.environ['AIRFLOW_CONN_WAREHOUSE'])['password'], "
     code += "os.environ['AIRFLOW_VAR_REGION'], repr(os.environ['AIRFLOW__SECRETS__BACKEND']))"
@@ -222,13 +244,6 @@ def test_as_env_what_no_environment_can_hold_is_listed(syncd: Syncd, runtime: Pa
     syncd.ok("connection", "create", "WAREHOUSE", "conn_type=http")
     syncd.ok("link", "etl-dev", "WAREHOUSE")
     assert "has the same name in an environment as" in ran("--as", "env", code="").stderr
-
-
-def test_as_env_a_local_layer_that_nothing_would_read_is_refused(syncd: Syncd, folder: Path) -> None:
-    (folder / "local").mkdir()
-    result = syncd("dev", "run", "-d", "etl-dev", "--as", "env", "--local-path", "local", "--", "true")
-    assert result.code == 2
-    assert "--local-path is read by our backend: not with --as env" in result.said
 
 
 @pytest.mark.parametrize("code", [0, 3, 255])
@@ -291,6 +306,7 @@ def test_a_command_that_is_not_there_is_told(syncd: Syncd, runtime: Path) -> Non
     )
     assert done.returncode == 1
     assert "nonesuch: can't be run: No such file or directory" in done.stderr
+    assert "name a program that is on PATH" in done.stderr
     assert list(runtime.iterdir()) == []
 
 

@@ -95,6 +95,7 @@ def test_it_is_written_for_its_owner_alone_and_nothing_of_it_is_told(
 def test_what_is_withheld_is_listed_and_no_failure(withheld: Syncd, folder: Path, format_: str) -> None:
     result = withheld.ok(*export(format_, folder / "out"))
     assert "etl-dev/slack: password is withheld" in result.said
+    assert "of etl-dev, without 1" in result.out
     kept = [path.read_text() for path in (folder / "out", *(folder / "out").rglob("*")) if path.is_file()]
     assert not any("of production" in text for text in kept)
 
@@ -120,6 +121,7 @@ def test_what_a_format_cannot_hold_is_listed_and_a_failure(syncd: Syncd, folder:
     result = syncd(*export("dotenv", folder / "out"))
     assert result.code == 1
     assert "etl-dev/my-db: has an id that is no name in a shell" in result.said
+    assert f"{len(dotenv(folder / 'out'))} connections and variables of etl-dev, without 1" in result.out
     syncd.ok(*export("json", folder / "folder"))
 
 

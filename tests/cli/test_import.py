@@ -215,7 +215,7 @@ def test_json_output(exported: Syncd, folder: Path) -> None:
 def test_the_environment(syncd: Syncd, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_DB", "postgresql://u:p%40s@h:5432/d?sslmode=require")
     monkeypatch.setenv("AIRFLOW_VAR_TIER", "gold")
-    syncd.ok("import", "etl-dev=-", "--format", "env", "--yes")
+    syncd.ok("import", "etl-dev=", "--format", "env", "--yes")
 
     assert syncd.fields("explain", "etl-dev", "db") == {
         "conn_type": "postgres",
@@ -227,7 +227,6 @@ def test_the_environment(syncd: Syncd, monkeypatch: pytest.MonkeyPatch) -> None:
         "extra.sslmode": "require",
     }
     assert syncd.fields("variable", "show", "tier") == {"value": "gold"}
-    assert "2 the same" in syncd.ok("import", "etl-dev=", "--format", "env").out
     assert "2 the same" in syncd.ok("import", "--format", "env").out
 
 
@@ -235,6 +234,13 @@ def test_stdin(syncd: Syncd) -> None:
     text = json.dumps({"a": connection(conn_type="x")}).encode()
 
     assert "1 new" in syncd.ok("import", "-", "--yes", stdin=text).out
+
+
+def test_stdin_is_stdin_whatever_the_format(syncd: Syncd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_HERE", "http://h")
+    said = syncd.ok("import", "etl-dev=-", "--format", "env", "--yes", stdin=b"AIRFLOW_CONN_DB=http://h\n").out
+    assert "connection db, linked to etl-dev" in said
+    assert "connection here" not in said
 
 
 def test_environment_objects_of_astro(syncd: Syncd, folder: Path) -> None:

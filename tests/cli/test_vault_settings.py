@@ -28,3 +28,18 @@ def test_a_file_of_certificates_that_is_not_there_is_told_with_its_setting(
         assert result.code == 1
         assert f"{syncd.home / name}: isn't there" in result.said
         assert said in result.said
+
+
+@pytest.mark.parametrize(
+    ("login", "variable"),
+    [("", "VAULT_TOKEN"), ('auth_type = "approle"\nrole_id = "syncd"\n', "VAULT_SECRET_ID")],
+)
+def test_what_logs_in_may_be_in_the_environment(
+    syncd: Syncd, monkeypatch: pytest.MonkeyPatch, login: str, variable: str
+) -> None:
+    monkeypatch.delenv(variable, raising=False)
+    settings = VAULT.replace('token_path = "token"\n', login)
+    (syncd.home / "syncd.toml").write_text(f"{SETTINGS}{settings}")
+    syncd.ok("deployment", "update", "etl-dev", "--target", "vault")
+
+    assert f"set it, or {variable} in the environment" in syncd("plan", "--target", "vault").said

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from syncd.core import changes
 from syncd.core.checks import check
 from syncd.core.documents import Observed
+from syncd.core.errors import FixError
 from syncd.core.explain import explain
 from syncd.core.layouts.split import Split
 from syncd.core.model import Definition, Deployment, Item, Key, Reference, Scope, Workspace
@@ -72,6 +73,19 @@ def test_it_is_excluded_from_what_its_base_is_excluded_from() -> None:
     here = previewed(replace(BASE, definitions={LAKE: everybody}))
     assert gets(here) == {}
     assert gets(changes.exclude(here, LAKE, "etl", on=False)).keys() == {"lake"}
+
+
+def test_it_may_be_excluded_by_itself() -> None:
+    here = changes.exclude(previewed(BASE), LAKE, "pr-1", on=True)
+    assert gets(here).keys() == {"scratch"}
+    assert gets(here, "etl").keys() == {"lake", "scratch"}
+    assert gets(changes.exclude(here, LAKE, "pr-1", on=False)) == gets(here, "etl")
+
+
+def test_a_link_that_it_has_of_its_base_is_kept_from_it_by_excluding_it() -> None:
+    with pytest.raises(FixError, match="it is to etl") as refused:
+        changes.unlink(previewed(BASE), LAKE, "pr-1")
+    assert refused.value.remedy == "`syncd exclude pr-1 lake`"
 
 
 def test_what_its_base_is_linked_to_later_it_is_too() -> None:

@@ -58,6 +58,15 @@ def test_the_sample_goes_to_a_laptop_whole() -> None:
     assert withheld(SAMPLE) == set()
 
 
+def test_the_way_out_is_one_of_the_deployment_that_was_asked_for() -> None:
+    def ways_out(deployment: str) -> set[str]:
+        found = copied(SHARED, deployment, Reveal()).resolved.values()
+        return {gap.remedy.partition(",")[0] for one in found for gap in one.withheld}
+
+    assert ways_out("etl-dev") == {"give the lowest environment a value of its own"}
+    assert ways_out("etl-prod") == {"take a deployment of environment dev"}  # which may have one long since
+
+
 def test_a_secret_that_production_gets_too_is_withheld() -> None:
     assert withheld(SHARED) == {("slack", "password")}
 

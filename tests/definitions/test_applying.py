@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from syncd.core.model import Definition, Deployment, Key, Reference, Workspace
-from syncd.definitions import read
+from syncd.definitions import read, write
 from tests.definitions.texts import EXAMPLE, applied, one, problems, put, subjects
 
 A, B, OWN = Key("connection", "a"), Key("connection", "b"), Key("variable", "v", "d")
@@ -48,6 +48,31 @@ def test_a_deployment_that_the_files_name_is_taken_whole_with_its_own_definition
     assert after.deployments["d"] == Deployment("d", "prod")
     assert OWN not in after.definitions
     assert after.definitions[A] == CURRENT.definitions[A]
+
+
+PREVIEWED = Workspace(
+    "analytics",
+    ("dev",),
+    {"d": Deployment("d", "dev"), "pr-1": Deployment("pr-1", "dev", (), "d")},
+    {
+        A: Definition(A, {"conn_type": "old"}, links={"d": {}, "pr-1": {"host": "pr"}}),
+        B: Definition(B, {"conn_type": "old"}, links={"d": {}}, exclude=frozenset({"pr-1"})),
+        OWN._replace(owner="pr-1"): Definition(OWN._replace(owner="pr-1"), {"value": "x"}),
+    },
+)
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_a_preview_keeps_what_is_its_own(prune: bool) -> None:
+    text = write(PREVIEWED)
+    assert "pr-1" not in text  # so that it can be applied where, and when, there is no such preview
+    assert applied(text, PREVIEWED, prune=prune) == PREVIEWED
+
+
+def test_what_a_file_says_of_a_preview_counts() -> None:
+    text = write(PREVIEWED).replace("d: {}", "d: {}\n      pr-1: {host: file}")
+    found = applied(text, PREVIEWED).definitions
+    assert [(found[key].links["pr-1"], found[key].exclude) for key in (A, B)] == [({"host": "file"}, frozenset())] * 2
 
 
 def test_the_environments_are_those_of_the_files_where_they_say_them() -> None:

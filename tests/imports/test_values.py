@@ -168,6 +168,13 @@ def test_a_null_in_extra_is_left_out_and_told() -> None:
     assert taken.left_out == (("extra", "a"), ("extra", "b", "c"))
 
 
+def test_a_null_in_the_extra_of_a_uri_is_told_too() -> None:
+    taken = written(f"x://?{urlencode({'__extra__': json.dumps({'a': None, 'b': 1})})}", "x")
+
+    assert taken.fields["extra"] == {"b": 1}
+    assert taken.left_out == (("extra", "a"),)
+
+
 def test_a_type_is_named_as_airflow_names_it() -> None:
     assert connection({"conn_type": "google-cloud-platform"}, "x").fields == {"conn_type": "google_cloud_platform"}
 

@@ -58,10 +58,11 @@ class Login:
     mount: str = ""
 
 
-def login(at: str, given: Mapping[str, str]) -> Login:
+def login(at: str, given: Mapping[str, str], variables: Mapping[str, str] | None = None) -> Login:
     """A login from settings with the names of Airflow's VaultBackend: `auth_type` and what belongs to it.
 
-    Raises FixError, naming the setting behind `at`, where one is missing.
+    Raises FixError, naming the setting behind `at`, where one is missing. `variables` are what may be given in the
+    environment instead, by the setting that it is.
     """
     method = given.get("auth_type") or "token"
     if method not in METHODS:
@@ -78,7 +79,9 @@ def login(at: str, given: Mapping[str, str]) -> Login:
     missing = [role] if role and not given.get(role) else []
     missing += [path] if credential == Credential() else []
     if missing:
-        raise FixError(Reason.INVALID_SETTINGS, f"{at}{missing[0]}", f"auth_type {method} needs it", "set it")
+        variable = (variables or {}).get(text) if missing[0] == path else None
+        remedy = f"set it, or {variable} in the environment" if variable else "set it"
+        raise FixError(Reason.INVALID_SETTINGS, f"{at}{missing[0]}", f"auth_type {method} needs it", remedy)
     return Login(method, credential, given.get(role, ""), given.get("auth_mount_point", ""))
 
 

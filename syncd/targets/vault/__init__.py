@@ -104,6 +104,10 @@ def reader(name: str, settings: Settings, home: Path, environ: Mapping[str, str]
     return _client(name, settings.model_copy(update={"mount_point": mount}), home, environ)
 
 
+_VARIABLES = {"token": "VAULT_TOKEN", "secret_id": "VAULT_SECRET_ID"}
+"""Where the environment says what is no setting here: nothing secret stands in syncd.toml."""
+
+
 def _client(name: str, settings: Settings, home: Path, environ: Mapping[str, str]) -> Vault:
     try:
         from syncd.clients.vault.login import login
@@ -115,7 +119,7 @@ def _client(name: str, settings: Settings, home: Path, environ: Mapping[str, str
         ) from None
     given = {key: value for key, value in settings.model_dump().items() if isinstance(value, str) and value}
     paths = {key: str(at(home, value)) for key, value in given.items() if key.endswith("_path")}
-    secrets = {"token": environ.get("VAULT_TOKEN", ""), "secret_id": environ.get("VAULT_SECRET_ID", "")}
+    secrets = {setting: environ.get(variable, "") for setting, variable in _VARIABLES.items()}
     ca = str(at(home, settings.verify)) if isinstance(settings.verify, str) else ""
     certificate, key = settings.cert or ("", "")
     server = Server(
@@ -128,7 +132,7 @@ def _client(name: str, settings: Settings, home: Path, environ: Mapping[str, str
         settings.timeout,
         patience=settings.timeout,
     )
-    entered = login(f"targets.{name}.", {**secrets, **given, **paths})
+    entered = login(f"targets.{name}.", {**secrets, **given, **paths}, _VARIABLES)
     return Vault(server, entered, settings.mount_point)
 
 
