@@ -461,3 +461,32 @@ def test_the_form_is_told_by_name_and_content(name: str, text: str, form: str) -
 def test_no_text_breaks_a_form(form: str, text: str) -> None:
     with suppress(Problems):
         assert all(one.problem for one in FORMS[form](text, "f").problems)
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        [astro_object(links=[{"scopeEntityId": "one"}, {"scopeEntityId": "two"}])],
+        [astro_object(links=[{"scopeEntityId": "one"}], excludeLinks=[{"scopeEntityId": "two"}])],
+        [astro_object(scope="DEPLOYMENT", scopeEntityId=id_) for id_ in ("one", "two")],
+        [astro_object(links=[{"scopeEntityId": "one"}, {"scopeEntityId": "etl-dev"}])],
+    ],
+)
+def test_of_two_deployments_of_astro_that_are_one_here_neither_is_taken(objects: list[dict[str, Any]]) -> None:
+    names = {"one": "etl-dev", "two": "etl-dev"}
+    found = astro.among(read(*objects), names, {"etl-dev": 1}, "a.json")
+
+    assert not found.definitions
+    assert {*problems(found)} == {
+        "a.json connections.db: is of two deployments that --map makes one; map one of the two to another"
+    }
+
+
+@pytest.mark.parametrize("name", [1, None, "", ["etl-dev"], {}])
+@pytest.mark.parametrize("part", ["links", "excludeLinks"])
+def test_a_deployment_of_astro_is_named_by_a_text(part: str, name: Any) -> None:
+    named = {"scopeEntityId": name}
+    for more in ({part: [named]}, {"scope": "DEPLOYMENT", **named}):
+        found = read(astro_object(**more))
+        assert not found.definitions
+        assert problems(found) == ["a.json connections.db: isn't of the form that Astro's API gives"]
