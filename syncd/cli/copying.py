@@ -84,15 +84,16 @@ class Fresh:
 
     def __init__(self, source: Source, put: Callable[[Copy], object], written: Copy) -> None:
         self._source, self._put = source, put
-        self._written, self._at = written, time.monotonic()
+        self._written, self._at, self._told = written, time.monotonic(), ""
 
     def look(self) -> None:
-        """Write what changed. What can't be had is told, and tried again."""
+        """Write what changed. What can't be had is told once, and tried again."""
         try:
             if self._source.is_old(self._written, time.monotonic() - self._at):
                 copy = self._source.copy()
                 self._put(copy)
-                self._written, self._at = copy, time.monotonic()
+                self._written, self._at, self._told = copy, time.monotonic(), ""
         except SyncError as error:
-            show.errors([error])
-            self._at = time.monotonic()
+            if str(error) != self._told:
+                show.errors([error])
+            self._at, self._told = time.monotonic(), str(error)

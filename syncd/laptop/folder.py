@@ -28,10 +28,7 @@ def private(environ: Mapping[str, str]) -> Iterator[Path]:
     place = _place(environ)
     for left in place.glob(f"{_NAME}{os.getuid()}-*"):
         _sweep(left)
-    made = Path(tempfile.mkdtemp(prefix=f"{_NAME}{os.getuid()}-", dir=place))
-    # The kernel gives it back however this ends: whoever can take it may sweep.
-    lock = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+    made, lock = _made(place)
     try:
         yield made
     finally:
@@ -67,9 +64,21 @@ def _nothing(error: SyncError) -> Document:
     return Document({"layers": {}, "secrets": [], "withheld": told})
 
 
+def _made(place: Path) -> tuple[Path, int]:
+    """A folder, and its lock. The kernel gives that back however this ends: whoever can take it may sweep."""
+    while True:
+        made = Path(tempfile.mkdtemp(prefix=f"{_NAME}{os.getuid()}-", dir=place))
+        lock = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if os.fstat(lock).st_nlink:
+            return made, lock
+        os.close(lock)  # another run was quicker, and swept it
+
+
 def _place(environ: Mapping[str, str]) -> Path:
     for name in (environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108  a folder that nobody knows is made in it
-        if name and Path(name).is_dir() and os.access(name, os.W_OK | os.X_OK):
+        # A relative one counts for nothing, as freedesktop.org has it: the command may look from elsewhere.
+        if Path(name).is_absolute() and Path(name).is_dir() and os.access(name, os.W_OK | os.X_OK):
             return Path(name)
     return Path(tempfile.gettempdir())
 
