@@ -245,6 +245,23 @@ def test_airflow_settings() -> None:
     ]
 
 
+def test_settings_of_another_form_are_told_and_not_passed_over() -> None:
+    text = f"""airflow:
+  connections:
+    a: {{conn_type: {SECRET}}}
+  variables:
+    - region={SECRET}
+    -
+    - variable_name: region
+      variable_value: eu
+"""
+    found = FORMS["settings"](text, "s.yaml")
+
+    assert fields(found) == {"variable region": {"value": "eu"}}
+    assert problems(found) == ["s.yaml:2:3 connections: isn't a list", "s.yaml:5:7 variables: isn't an object"]
+    assert problems(FORMS["settings"]("airflow:\n  connections:\n  variables:", "s.yaml")) == []
+
+
 def test_what_vault_backend_reads() -> None:
     found = kept.documents(
         {
