@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -28,12 +29,16 @@ def private(environ: Mapping[str, str]) -> Iterator[Path]:
     place = _place(environ)
     for left in place.glob(f"{_NAME}{os.getuid()}-*"):
         _sweep(left)
-    made, lock = _made(place)
+    made, lock = place / f"{_NAME}{os.getuid()}-{secrets.token_hex(8)}", None
     try:
+        # Named before it is there: whoever is told to end meanwhile knows what to take away.
+        while lock is None:
+            lock = _made(made)
         yield made
     finally:
         shutil.rmtree(made, ignore_errors=True)
-        os.close(lock)
+        if lock is not None:
+            os.close(lock)
 
 
 def write(folder: Path, copy: Copy, mark: Mark, seal: Seal) -> tuple[SyncError, ...]:
@@ -64,15 +69,16 @@ def _nothing(error: SyncError) -> Document:
     return Document({"layers": {}, "secrets": [], "withheld": told})
 
 
-def _made(place: Path) -> tuple[Path, int]:
-    """A folder, and its lock. The kernel gives that back however this ends: whoever can take it may sweep."""
-    while True:
-        made = Path(tempfile.mkdtemp(prefix=f"{_NAME}{os.getuid()}-", dir=place))
-        lock = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if os.fstat(lock).st_nlink:
-            return made, lock
-        os.close(lock)  # another run was quicker, and swept it
+def _made(folder: Path) -> int | None:
+    """Its lock, which the kernel gives back however this ends: whoever can take it may sweep. None where another run
+    was quicker, and swept it."""
+    folder.mkdir(0o700)
+    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    if os.fstat(lock).st_nlink:
+        return lock
+    os.close(lock)
+    return None
 
 
 def _place(environ: Mapping[str, str]) -> Path:
