@@ -18,8 +18,9 @@ from syncd.core.model import Item, Reference, Scope, Workspace
 from syncd.core.outcome import Outcome
 from syncd.core.plan import Change, Plan, Write, compare, guard, writes
 from syncd.core.ports import Read, Record, Standing, Target
-from syncd.core.resolve import Resolution, fill, resolve
+from syncd.core.resolve import Resolution, Resolved, fill, resolve
 from syncd.core.reveal import RULE_ALONE, Reveal, for_previews
+from syncd.core.withheld import Withheld
 
 _audit = logging.getLogger("syncd.audit")
 
@@ -92,7 +93,11 @@ def prepare(
         resolution = resolve(workspace, scope)
     resolution = for_previews(workspace, resolution, reveal)
     values = read(resolution.references)
-    resolution = fill(resolution, values)
+    unfilled, resolution = resolution, fill(resolution, values)
+    given_up = _given_up(resolution, unfilled)
+    if given_up:
+        kept_back = {item: error for item, error in resolution.blocked.items() if item not in given_up}
+        resolution = replace(resolution, resolved={**resolution.resolved, **given_up}, blocked=kept_back)
     untold = {} if layout.tells_withheld else _untold(resolution)
     resolution, scope = _departing(resolution, untold.keys()), replace(scope, asked=scope.asked | untold.keys())
     unholdable = layout.unholdable(resolution)
@@ -136,7 +141,8 @@ def prepare(
         plan = planned(goal)
     if scope.verify and not observed.stamps:
         plan = _makeable(plan, target)
-    warnings = (*untold.values(), *(layout.warnings(resolution, observed) if scope.verify else ()))
+    lost = (str(one.withheld[0].error(item)) for item, one in given_up.items() if item not in untold)
+    warnings = (*untold.values(), *lost, *(layout.warnings(resolution, observed) if scope.verify else ()))
     return Prepared(goal, observed, unsettled, scope.verify, plan, _digests(values, seal), warnings)
 
 
@@ -456,6 +462,15 @@ def _by_object(observed: Observed) -> Mapping[str, Mapping[str, View]]:
     for place, view in observed.views.items():
         found.setdefault(place.object, {})[place.key] = view
     return found
+
+
+def _given_up(resolution: Resolution, unfilled: Resolution) -> Mapping[Item, Resolved]:
+    """What lies there may hold what is withheld by now: where the rest can't be had, nothing stays but why."""
+    return {
+        item: replace(one, layers=(), secret=frozenset(), withheld=(Withheld((), error.problem, error.remedy),))
+        for item, error in resolution.blocked.items()
+        if (one := unfilled.resolved.get(item)) is not None and one.withheld
+    }
 
 
 def _untold(resolution: Resolution) -> Mapping[Item, str]:

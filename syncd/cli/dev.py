@@ -112,7 +112,7 @@ def _in_a_folder(
 ) -> int:
     from syncd.laptop import child, environment, folder
 
-    with folder.private(os.environ) as place:
+    with child.ended_in_order(), folder.private(os.environ) as place:
         kwargs = {
             "workspace": source.workspace,
             "deployment": copy.deployment,
@@ -141,10 +141,19 @@ def _refuse_unread(local_path: Path | None, as_: As) -> None:
 
 
 def _dotenv() -> Mapping[str, str]:
-    """What `.env` of the working directory says; empty where there is none."""
+    """What `.env` of the working directory says; empty where there is none. Raises FixError."""
     from dotenv import dotenv_values
 
-    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    try:
+        found = {name: value for name, value in dotenv_values(".env").items() if value is not None}
+    except UnicodeDecodeError:
+        raise FixError(Reason.INVALID_SETTINGS, ".env", "isn't UTF-8", "save it as UTF-8") from None
+    except OSError as error:
+        raise FixError(Reason.ACCESS_DENIED, ".env", f"can't be read: {error.strerror}") from None
+    if any("\0" in name + value or "=" in name for name, value in found.items()):
+        remedy = "take NUL characters out, and = out of names"
+        raise FixError(Reason.INVALID_SETTINGS, ".env", "says what no environment can hold", remedy)
+    return found
 
 
 def _tell(copy: Copy, local_path: Path | None) -> None:

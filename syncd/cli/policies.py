@@ -142,12 +142,14 @@ def _shared(
     from syncd.core.layouts.sharing import Sharing
     from syncd.core.model import Scope
     from syncd.core.resolve import resolve
+    from syncd.core.reveal import for_previews
     from syncd.registry import status
     from syncd.registry.record import Record
 
     record = Record(session.registry, session.workspace)
     there = Sharing(layout, record.observed(target, record.objects(target)))
-    shares = layout.shares(resolve(team, Scope(target)))
+    # What is withheld from a preview isn't its to read where it lies for others, either.
+    shares = layout.shares(for_previews(team, resolve(team, Scope(target)), session.installation.reveal))
     users = [name for name, one in team.deployments.items() if target in one.targets]
     last = status.last_pass(session.registry, session.workspace, target)
     old = there.parts if last is None or last.behind_since or last.revision != team.revision else frozenset()

@@ -15,6 +15,7 @@ from syncd.core.merge import Layer
 from syncd.core.model import Item, Path, Reference, Scope, Workspace
 from syncd.core.previews import alone
 from syncd.core.resolve import Resolution, Resolved, resolve
+from syncd.core.secrets import sensitive
 from syncd.core.withheld import Withheld
 
 
@@ -72,7 +73,8 @@ def _revealed(workspace: Workspace, resolution: Resolution, names: Collection[st
             way_out = _way_out(workspace.environments, environment)
             withheld: list[Withheld] = []
             for path, value in one.secrets:
-                home = max(environment, belongs.get(_identity(value), environment), key=lambda name: rank.get(name, 0))
+                homes = (belongs.get(one, environment) for one in _identities(value))
+                home = max(environment, *homes, key=lambda name: rank.get(name, 0))
                 withheld += _withheld(item, path, home, reveal, way_out, lowest=not rank.get(home, 0))
             if withheld:
                 resolved[item] = _cut(one, tuple(withheld))
@@ -106,15 +108,35 @@ def _belongs(workspace: Workspace, rank: Mapping[str, int], *, above: int) -> Ma
             continue
         seen.add((id(one), environment))
         for _, value in one.secrets:
-            identity = _identity(value)
-            if rank.get(environment, 0) >= rank.get(found.get(identity, environment), 0):
-                found[identity] = environment
+            for identity in _identities(value):
+                if rank.get(environment, 0) >= rank.get(found.get(identity, environment), 0):
+                    found[identity] = environment
     return found
 
 
-def _identity(value: Any) -> str:
-    """The same for what is the same: where it is read from, or what it is, in whichever field it stands."""
-    return f"reference {value}" if isinstance(value, Reference) else f"value {value!r}"
+def _identities(value: Any) -> frozenset[str]:
+    """The same for what is the same: where it is read from, or what it is, in whichever field or list it stands."""
+    if isinstance(value, Reference):
+        return frozenset({f"reference {value}"})
+    if isinstance(value, list | Mapping):
+        return frozenset().union(*map(_identities, _inside(value)))
+    # As a text: a number is the same in quotes.
+    return frozenset() if value in ("", None) else frozenset({f"value {value}"})
+
+
+def _inside(value: Any) -> list[Any]:
+    """What is secret in a list: what stands under a sensitive name, or all of it where nothing does."""
+    found = [*_told(value)]
+    return found or [*(value.values() if isinstance(value, Mapping) else value)]
+
+
+def _told(value: Any) -> Iterator[Any]:
+    named = value.items() if isinstance(value, Mapping) else (("", child) for child in value)
+    for name, child in named:
+        if sensitive(name):
+            yield child
+        elif isinstance(child, list | Mapping):
+            yield from _told(child)
 
 
 def _cut(one: Resolved, withheld: tuple[Withheld, ...]) -> Resolved:

@@ -6,6 +6,7 @@ never taken for empty. Deployments stand there by their ids.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -41,17 +42,21 @@ def astro(text: str, file: str) -> Found:
 def among(found: Found, names: Mapping[str, str], known: Mapping[str, Any], file: str) -> Found:
     """The same with our names for its deployments: as `names` has them, else the id where that is one of `known`.
 
-    A definition that names a deployment unknown here is told and left out.
+    A definition that names a deployment unknown here, or two that are one here, is told and left out.
     """
     definitions, problems = {}, list(found.problems)
+    owners = Counter(_mapped(one, names).key for one in found.definitions.values())
     for one in found.definitions.values():
         mentioned = {*one.links, *one.exclude, one.key.owner} - {""}
         unknown = sorted(name for name in mentioned if names.get(name, name) not in known)
         for name in unknown:
             words = f"names {name}, which is no deployment here", f"say which one it is: --map {name}=DEPLOYMENT"
             problems.append(Problem(Location(file), (KINDS[one.key.kind].plural, one.key.id), *words))
-        if not unknown:
-            mapped = _mapped(one, names)
+        mapped = _mapped(one, names)
+        if len({names.get(name, name) for name in mentioned}) < len(mentioned) or owners[mapped.key] > 1:
+            words = "is of two deployments that --map makes one", "map one of the two to another"
+            problems.append(Problem(Location(file), (KINDS[one.key.kind].plural, one.key.id), *words))
+        elif not unknown:
             definitions[mapped.key] = mapped
     return Found(definitions, tuple(problems), found.notes)
 
@@ -91,9 +96,10 @@ def _take(reading: Reading, one: Mapping[str, Any]) -> None:
         reading.tell(words, path=("environmentObjects", id_))
         return
     kind = _KINDS[type_]
-    own = one.get("scopeEntityId") if one.get("scope") == "DEPLOYMENT" else ""
-    key = Key(kind, id_, own if isinstance(own, str) else "")
+    key = Key(kind, id_)
     try:
+        if one.get("scope") == "DEPLOYMENT":
+            key = Key(kind, id_, _deployment(one))
         definition, left_out = _definition(key, one)
     except Unfit as unfit:
         reading.unfit(key, unfit)
@@ -114,17 +120,25 @@ def _definition(key: Key, one: Mapping[str, Any]) -> tuple[Definition, tuple[Pat
     links: dict[str, Fields] = {}
     left_out = list(whole.left_out)
     for link in one.get("links") or ():
-        name = link["scopeEntityId"]
+        name = _deployment(link)
         patch = _raw(key.kind, _overrides(key.kind, link))
         _refuse_hidden(key.kind, patch, link.get("setFields") or (), secret, ("links", name))
         taken = values.patch(patch) if key.kind == "connection" else _variable(patch)
         links[name] = taken.fields
         left_out += (("links", name, *path) for path in taken.left_out)
-    exclude = frozenset(link["scopeEntityId"] for link in one.get("excludeLinks") or ())
+    exclude = frozenset(_deployment(link) for link in one.get("excludeLinks") or ())
     link_all = bool(one.get("autoLinkDeployments"))
     # An exclusion says nothing where nothing links to all, and a link is the stronger word.
     exclude -= links.keys()
     return Definition(key, whole.fields, secret, {}, links, link_all, exclude), tuple(left_out)
+
+
+def _deployment(of: Mapping[str, Any]) -> str:
+    """Raises TypeError where it isn't named."""
+    name = of["scopeEntityId"]
+    if not isinstance(name, str) or not name:
+        raise TypeError
+    return name
 
 
 def _overrides(kind: str, link: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -43,11 +43,11 @@ def planned(workspace: Workspace, shared: Definitions, had: Mapping[str, Definit
     unknown: dict[str, dict[Key, Definition]] = {}
     for name, definitions in had.items():
         for key, one in definitions.items():
-            own = planning.now.get(key._replace(owner=name))
+            own, there = planning.known(key._replace(owner=name)), planning.known(key)
             if own is not None:
                 planning.compare(own, replace(own, fields=one.fields, secret_fields=_secret(own, one)))
-            elif key in planning.now:
-                planning.link(planning.now[key], workspace.deployments[name], one)
+            elif there is not None:
+                planning.link(there, workspace.deployments[name], one)
             else:
                 unknown.setdefault(name, {})[key] = one
     for one in joined(unknown).values():
@@ -56,19 +56,22 @@ def planned(workspace: Workspace, shared: Definitions, had: Mapping[str, Definit
 
 
 class _Planning:
-    """A plan in the making. `now` is what the workspace had, and `added` and `replaced` what it would have."""
+    """A plan in the making: what the workspace would have, with what is new and with what is different as well."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self.now = workspace.definitions
         self._workspace = workspace
         self._added: dict[Key, Definition] = {}
         self._replaced: dict[Key, Definition] = {}
         self._same: list[str] = []
         self._different: list[Edit] = []
 
+    def known(self, key: Key) -> Definition | None:
+        """The definition that is there, or is new."""
+        return self._added.get(key, self._workspace.definitions.get(key))
+
     def define(self, one: Definition) -> None:
         """A definition as a whole: new, or compared with the one that is there; links of others stay."""
-        old = self.now.get(one.key)
+        old = self.known(one.key)
         if old is None:
             self._added[one.key] = self._replaced[one.key] = one
             return
@@ -90,30 +93,24 @@ class _Planning:
         found = edits(_with(old), _with(new))
         if not found:
             self._same.append(str(old.key))
+            self._replaced.pop(old.key, None)  # whoever said otherwise before isn't the deployment itself
             return
         self._replaced[old.key] = new
         self._different += found
 
     def link(self, old: Definition, deployment: Deployment, one: Definition) -> None:
         """What a deployment has, against what the shared definition gives it, which isn't touched itself."""
-        name = deployment.name
-        subject = f"{old.key} in {name}"
-        stack = layers(old, deployment)
-        gets = merge(stack).fields if old.reaches(name) else None
-        if gets is not None and text(_told(gets)) == text(_told(one.fields)):
-            self._same.append(subject)
-            return
-        base = merge(layer for layer in stack if layer.name != "link").fields
+        name, gets = deployment.name, _gets(old, deployment)
         new = gets is None and name not in old.exclude
         for definitions in (self._added, self._replaced) if new else (self._replaced,):
-            latest = definitions.get(old.key, self._added.get(old.key, old))
-            definitions[old.key] = replace(
-                latest,
-                links={**latest.links, name: patch(base, one.fields)},
-                exclude=latest.exclude - {name},
-                secret_fields=_secret(latest, one),
-            )
-        if not new:
+            # What is shared may be different by now: the link is over what it would be.
+            latest = definitions.get(old.key, old)
+            if not _is_told(_gets(latest, deployment), one):
+                definitions[old.key] = _linked(latest, deployment, one)
+        subject = f"{old.key} in {name}"
+        if _is_told(gets, one):
+            self._same.append(subject)
+        elif not new:
             self._different += _differences(subject, old, gets, one)
 
     def planned(self) -> Planned:
@@ -126,6 +123,25 @@ class _Planning:
             tuple(self._same),
             tuple(self._different),
         )
+
+
+def _gets(one: Definition, deployment: Deployment) -> Fields | None:
+    return merge(layers(one, deployment)).fields if one.reaches(deployment.name) else None
+
+
+def _is_told(gets: Fields | None, one: Definition) -> bool:
+    return gets is not None and text(_told(gets)) == text(_told(one.fields))
+
+
+def _linked(old: Definition, deployment: Deployment, one: Definition) -> Definition:
+    """The same with a link that makes of it what this deployment has."""
+    base = merge(layer for layer in layers(old, deployment) if layer.name != "link").fields
+    return replace(
+        old,
+        links={**old.links, deployment.name: patch(base, one.fields)},
+        exclude=old.exclude - {deployment.name},
+        secret_fields=_secret(old, one),
+    )
 
 
 def _differences(subject: str, old: Definition, gets: Fields | None, one: Definition) -> Iterator[Edit]:

@@ -31,6 +31,9 @@ def settings(text: str, file: str) -> Found:
     reading, airflow = Reading(file), entries.nodes.get("airflow")
     if not isinstance(airflow, Object):
         raise gathered([Problem(Location(file, 1, 1), ("airflow",), "isn't there", "say which form it is: --format")])
+    for name in ("connections", "variables"):
+        for at, problem in _unread(airflow, name):
+            reading.tell(problem, path=(name,), at=at)
     for at, raw in _entries(airflow, "connections"):
         _connection(reading, at, raw)
     for at, raw in _entries(airflow, "variables"):
@@ -58,6 +61,17 @@ def _connection(reading: Reading, at: Location, raw: dict[str, Any]) -> None:
         if fields.keys() - {"uri"}:
             fields.pop("uri", None)  # the Astro CLI takes it where no other field is filled in
         take_connection(reading, id_, fields, at)
+
+
+def _unread(airflow: Object, name: str) -> list[tuple[Location, str]]:
+    """What stands there and can't be taken for entries."""
+    node = airflow.entries.get(name)
+    if node is None or value(node) is None:
+        return []
+    if not isinstance(node, List):
+        return [(node.location, "isn't a list")]
+    items = (item for item in node.items if not isinstance(item, Object) and value(item) is not None)
+    return [(item.location, "isn't an object") for item in items if item is not None]
 
 
 def _entries(airflow: Object, name: str) -> list[tuple[Location, dict[str, Any]]]:

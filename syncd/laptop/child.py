@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from syncd.core.errors import FixError, Reason
 
 _PASSED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 _LOOK = 1.0
 """Seconds between two looks at the registry while it runs."""
@@ -20,39 +23,74 @@ def run(command: Sequence[str], environ: Mapping[str, str], meanwhile: Callable[
 
     Raises FixError where it can't be started.
     """
+    passing = _Passing()
+    with _handled(_PASSED, passing):
+        try:
+            child = subprocess.Popen(command, env=dict(environ))  # noqa: S603  the command is the user's own
+        except OSError as error:
+            raise FixError(
+                Reason.REFUSED,
+                command[0],
+                f"can't be run: {os.strerror(error.errno or 0)}",
+                "name a program that is on PATH, or by its path",
+            ) from None
+        try:
+            passing.to(child)
+            while True:
+                try:
+                    code = child.wait(_LOOK)
+                except subprocess.TimeoutExpired:
+                    meanwhile()
+                    continue
+                return code if code >= 0 else 128 - code
+        finally:
+            if child.poll() is None:
+                child.terminate()
+                child.wait()
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Who is told to end here takes away first what it made, as on an interrupt."""
+    with _handled(_ENDS, _end):
+        yield
+
+
+@contextmanager
+def _handled(numbers: Collection[signal.Signals], handler: Callable[[int, object], None]) -> Iterator[None]:
+    """But for what is ignored, under nohup for one: a child ignores it, too."""
+    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in heard}
     try:
-        child = subprocess.Popen(command, env=dict(environ))  # noqa: S603  the command is the user's own
-    except OSError as error:
-        raise FixError(
-            Reason.REFUSED,
-            command[0],
-            f"can't be run: {os.strerror(error.errno or 0)}",
-            "name a program that is on PATH, or by its path",
-        ) from None
-    before = {number: signal.signal(number, _passing(child)) for number in _PASSED}
-    try:
-        while True:
-            try:
-                code = child.wait(_LOOK)
-            except subprocess.TimeoutExpired:
-                meanwhile()
-                continue
-            return code if code >= 0 else 128 - code
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if child.poll() is None:
-            child.terminate()
-            child.wait()
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
-def _passing(child: subprocess.Popen[bytes]) -> Callable[[int, object], None]:
-    def passed(number: int, _: object) -> None:
+def _end(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
+
+
+class _Passing:
+    """Passes signals to a child; those that come before it is there, afterwards."""
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+
+    def __call__(self, number: int, _: object) -> None:
+        if self._child is None:
+            self._early.append(number)
         # A terminal tells the whole group by itself.
-        if not (number in (signal.SIGINT, signal.SIGQUIT) and _at_a_terminal()):
-            child.send_signal(number)
+        elif not (number in (signal.SIGINT, signal.SIGQUIT) and _at_a_terminal()):
+            self._child.send_signal(number)
 
-    return passed
+    def to(self, child: subprocess.Popen[bytes]) -> None:
+        """It is there."""
+        self._child = child
+        for number in self._early:
+            child.send_signal(number)
 
 
 def _at_a_terminal() -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -24,34 +24,24 @@ from syncd.targets.directory import DirectoryTarget
 
 _NAME = "syncd-dev-"
 _LOCK = ".lock"
-_ENDS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 @contextmanager
 def private(environ: Mapping[str, str]) -> Iterator[Path]:
-    """A folder of one's own, in memory where there is such a place; what killed runs left is swept first.
-
-    A signal that would end this process raises SystemExit, so that the folder goes, too.
-    """
+    """A folder of one's own, in memory where there is such a place; what killed runs left is swept first."""
     place = _place(environ)
     for left in place.glob(f"{_NAME}{os.getuid()}-*"):
         _sweep(left)
-    before = {number: signal.signal(number, _end) for number in _ENDS}
+    made, lock = place / f"{_NAME}{os.getuid()}-{secrets.token_hex(8)}", None
     try:
-        made = Path(tempfile.mkdtemp(prefix=f"{_NAME}{os.getuid()}-", dir=place))
-        # The kernel gives it back however this ends: whoever can take it may sweep.
-        lock = os.open(made / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            yield made
-        finally:
-            for number in _ENDS:
-                signal.signal(number, signal.SIG_IGN)
-            shutil.rmtree(made, ignore_errors=True)
-            os.close(lock)
+        # Named before it is there: whoever is told to end meanwhile knows what to take away.
+        while lock is None:
+            lock = _made(made)
+        yield made
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        shutil.rmtree(made, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
 
 
 def write(folder: Path, copy: Copy, mark: Mark, seal: Seal) -> tuple[SyncError, ...]:
@@ -84,13 +74,22 @@ def _none(item: Item, error: SyncError) -> Resolved:
     return Resolved(item.kind, item.id, (), frozenset(), withheld=(withheld,))
 
 
-def _end(number: int, _: object) -> None:
-    raise SystemExit(128 + number)
+def _made(folder: Path) -> int | None:
+    """Its lock, which the kernel gives back however this ends: whoever can take it may sweep. None where another run
+    was quicker, and swept it."""
+    folder.mkdir(0o700)
+    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    if os.fstat(lock).st_nlink:
+        return lock
+    os.close(lock)
+    return None
 
 
 def _place(environ: Mapping[str, str]) -> Path:
     for name in (environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm"):  # noqa: S108  a folder that nobody knows is made in it
-        if name and Path(name).is_dir() and os.access(name, os.W_OK | os.X_OK):
+        # A relative one counts for nothing, as freedesktop.org has it: the command may look from elsewhere.
+        if Path(name).is_absolute() and Path(name).is_dir() and os.access(name, os.W_OK | os.X_OK):
             return Path(name)
     return Path(tempfile.gettempdir())
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from syncd.core import ports
+from syncd.core.canonical import text
 from syncd.core.checks import problems
 from syncd.core.documents import Place
 from syncd.core.errors import FixError, Reason, SyncError
@@ -106,13 +107,23 @@ def _read(source: Source, address: Address, item: Item) -> Resolved | FixError |
 
 
 def _resolved(item: Item, found: Documents) -> Resolved:
-    for path, problem in problems(item.kind, merge(found.layers).fields):
-        raise FixError(
-            Reason.INVALID_DOCUMENT, str(item), f"{dotted(path)}: {problem}", "let `syncd sync` write it again"
-        )
+    fields = merge(found.layers).fields
+    for path, problem in problems(item.kind, fields):
+        raise _broken(item, f"{dotted(path)}: {problem}")
+    required = KINDS[item.kind].required
+    if required not in fields and not found.withheld:
+        raise _broken(item, f"has no {required}")
+    try:
+        text([*map(list, found.secret), *found.withheld]).encode()
+    except UnicodeEncodeError:
+        raise _broken(item, "holds text that UTF-8 can't hold") from None
     # The rule is applied again: the document may have been edited.
     secret = found.secret.union(*(secret_paths(item.kind, item.id, layer.fields) for layer in found.layers))
     return Resolved(item.kind, item.id, found.layers, secret, withheld=found.withheld)
+
+
+def _broken(item: Item, problem: str) -> FixError:
+    return FixError(Reason.INVALID_DOCUMENT, str(item), problem, "let `syncd sync` write it again")
 
 
 def _as_logged_in(settings: vault.Settings, environ: Mapping[str, str]) -> vault.Settings:

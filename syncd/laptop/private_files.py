@@ -71,7 +71,8 @@ def _replaced(handle: int, name: str, content: bytes) -> bool:
 
 def _refuse(handle: int, folder: Path, name: str) -> None:
     try:
-        mode = os.stat(name, dir_fd=handle, follow_symlinks=False).st_mode
+        # `.` and `/` have no name: they are the folder itself.
+        mode = os.stat(name or ".", dir_fd=handle, follow_symlinks=False).st_mode
     except FileNotFoundError:
         return
     except OSError as error:

@@ -16,7 +16,8 @@ _LOOK = 1.0
 def until_told(look: Callable[[], None]) -> None:
     """Call it each second; what is under way when a signal comes is brought to its end."""
     reading, writing = os.pipe()
-    before = {number: signal.signal(number, lambda *_: _told(writing)) for number in _ENDS}
+    heard = [number for number in _ENDS if signal.getsignal(number) is not signal.SIG_IGN]  # not so under nohup
+    before = {number: signal.signal(number, lambda *_: _told(writing)) for number in heard}
     try:
         while not select.select([reading], [], [], _LOOK)[0]:
             look()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
@@ -105,7 +106,12 @@ def _items(workspace: Workspace, target: str, recorded: Iterable[Item], parts: I
     workspace = expanded(workspace)
     for part in set(parts):
         if part.noun == "deployment":
-            for name in (part.name, *previews.get(part.name, ())):
+            one = workspace.deployments.get(part.name)
+            # What one in a higher environment gets from now on may be withheld from any preview.
+            others = (
+                previews.get(part.name, ()) if one is None or one.preview_of else itertools.chain(*previews.values())
+            )
+            for name in (part.name, *others):
                 yield from by_deployment.get(name, ())
                 yield from (
                     Item(name, key.kind, key.id)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -319,3 +320,37 @@ def test_each_reveal_is_accounted_for_by_name(syncd: Syncd, runtime: Path) -> No
     (one,) = syncd.json("dev", "reveals")["reveals"]
     assert (one["deployment"], one["how"], one["names"]) == ("etl-dev", "dev run", ["connection warehouse"])
     assert "from-the-environment" not in syncd.ok("dev", "reveals").out
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_who_is_told_to_end_before_the_command_runs_leaves_nothing_either(
+    syncd: Syncd, runtime: Path, number: signal.Signals
+) -> None:
+    running = asking()
+    while not list(runtime.iterdir()):
+        pass
+    running.process.send_signal(number)
+    assert running.end()[0] == 128 + number
+    assert list(runtime.iterdir()) == []
+
+
+def test_what_is_ignored_here_the_command_ignores_too(syncd: Syncd, runtime: Path) -> None:
+    code = "import os, signal; os.kill(os.getppid(), signal.SIGHUP); os.kill(os.getpid(), signal.SIGHUP); print('on')"
+    run = [str(COMMAND), "dev", "run", "-d", "etl-dev", "--", sys.executable, "-c", code]
+    done = subprocess.run(["nohup", *run], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "on\n")
+
+
+@pytest.mark.parametrize("text", [b"A=\xff", b"A=a\0b", b"'A=B'=1"])
+def test_a_dotenv_that_no_environment_can_hold_is_told(syncd: Syncd, folder: Path, runtime: Path, text: bytes) -> None:
+    (folder / ".env").write_bytes(text)
+    done = ran(code="")
+    assert done.returncode == 1
+    assert "✗ .env: " in done.stderr
+
+
+def test_what_cannot_be_had_while_it_runs_is_told_once(syncd: Syncd, running: Running) -> None:
+    running.ask("warehouse")
+    syncd.ok("deployment", "delete", "etl-dev", "--yes")
+    time.sleep(3.5)
+    assert running.end()[1].count("deployment etl-dev: isn't in workspace") == 1

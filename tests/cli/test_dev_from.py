@@ -95,6 +95,30 @@ def test_a_folder_for_our_backend_is_made_of_it_again_and_again(synced: Syncd, t
     assert for_kwargs(str(tmp_path), kwargs).find("variable", "region") == "eu-west-1"
 
 
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"layers": {"definition": {}}},
+        {"secrets": [["value"], ["\ud800"]]},
+        {"withheld": [[["value"], "\ud800", ""]]},
+        {"withheld": [[["\ud800"], "why", ""]]},
+    ],
+)
+@pytest.mark.parametrize("form", ["json", "directory"])
+def test_a_document_that_says_too_little_or_what_no_file_can_hold_is_listed(
+    synced: Syncd, tmp_path: Path, spoiled: dict[str, Any], form: str
+) -> None:
+    place = synced.home / "files/analytics/deployments/etl-dev/variables/region"
+    place.write_text(json.dumps({**json.loads(place.read_text()), **spoiled}))
+    result = synced(
+        *("dev", "export", "-d", "etl-dev", "-w", "analytics", "--from", "files"),
+        *("--format", form, "--to", str(tmp_path / "out")),
+    )
+    assert result.code == 1
+    assert "etl-dev/variable region: h" in result.said
+    assert (tmp_path / "out").is_dir()
+
+
 def test_a_document_that_somebody_spoiled_is_listed_and_the_rest_is_there(synced: Syncd, tmp_path: Path) -> None:
     spoiled = synced.home / "files/analytics/deployments/etl-dev/connections/warehouse"
     envelope = json.loads(spoiled.read_text())

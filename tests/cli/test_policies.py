@@ -115,6 +115,22 @@ def test_in_split_each_deployment_has_a_policy_for_what_is_shared(with_vault: Sy
     assert '/analytics/environments/dev/connections/warehouse" {' in printed
 
 
+def test_in_split_a_preview_may_not_read_what_is_withheld_from_it_where_it_is_shared(with_vault: Syncd) -> None:
+    settings = with_vault.home / "syncd.toml"
+    settings.write_text(settings.read_text().replace("[targets.vault]\n", '[targets.vault]\nlayout = "split"\n'))
+    with_vault.ok("preview", "create", "pr-1", "--of", "etl-dev", "--target", "vault")
+
+    def granted() -> set[str]:
+        printed = with_vault.json("policies", "vault")["policies"]
+        found = {one["name"]: one["rules"] for one in printed}
+        rules = found.get("airflow_vault_analytics_pr-1_shared", "") + found["airflow_vault_analytics_pr-1"]
+        return {part for part in ("connections/warehouse", "variables/region") if f"/environments/dev/{part}" in rules}
+
+    assert granted() == {"variables/region"}
+    settings.write_text(settings.read_text() + '[reveal]\nallow = [{connection = "warehouse"}]\n')
+    assert granted() == {"connections/warehouse", "variables/region"}
+
+
 def test_in_split_there_is_no_one_policy_for_all(with_vault: Syncd) -> None:
     settings = with_vault.home / "syncd.toml"
     settings.write_text(settings.read_text().replace("[targets.vault]\n", '[targets.vault]\nlayout = "split"\n'))

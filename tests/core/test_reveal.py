@@ -100,6 +100,31 @@ def test_a_value_that_every_higher_environment_replaces_is_the_lowest_ones() -> 
     assert withheld(one(fields, environments={"staging": {"password": "staging's"}})) == {("lake", "password")}
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [
+        (["the same"], ["the same", "another"]),
+        (["the same"], "the same"),
+        ([{"password": "the same"}], [{"password": "another"}, {"password": "the same", "user": "me"}]),
+        ({"inner": [["the same"]]}, ["the same"]),
+        (12345, "12345"),
+        ([{"pin": 12345}], "12345"),
+    ],
+)
+def test_it_counts_in_lists_and_as_a_number_too(mine: Any, theirs: Any) -> None:
+    here = one({"conn_type": "http", "extra": {"token": mine}}, links={"etl-dev": {}})
+    key = Key("connection", "theirs")
+    there = Definition(key, {"conn_type": "http", "extra": {"token": theirs}}, links={"etl-prod": {}})
+    found = {id_ for id_, _ in withheld(replace(here, definitions={**here.definitions, key: there}))}
+    assert found == {"lake"}
+
+
+def test_of_objects_in_a_list_that_say_what_is_secret_the_rest_is_no_secret() -> None:
+    mine, theirs = ({"main": [{"name": "a", "password": password}]} for password in ("dev's", "prod's"))
+    here = one({"conn_type": "http", "extra": mine}, environments={"prod": {"extra": theirs}})
+    assert withheld(here) == set()
+
+
 def test_an_empty_secret_tells_nothing() -> None:
     assert withheld(one({"conn_type": "http", "password": ""})) == set()
 

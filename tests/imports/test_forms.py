@@ -247,6 +247,23 @@ def test_airflow_settings() -> None:
     ]
 
 
+def test_settings_of_another_form_are_told_and_not_passed_over() -> None:
+    text = f"""airflow:
+  connections:
+    a: {{conn_type: {SECRET}}}
+  variables:
+    - region={SECRET}
+    -
+    - variable_name: region
+      variable_value: eu
+"""
+    found = FORMS["settings"](text, "s.yaml")
+
+    assert fields(found) == {"variable region": {"value": "eu"}}
+    assert problems(found) == ["s.yaml:2:3 connections: isn't a list", "s.yaml:5:7 variables: isn't an object"]
+    assert problems(FORMS["settings"]("airflow:\n  connections:\n  variables:", "s.yaml")) == []
+
+
 def test_what_vault_backend_reads() -> None:
     found = kept.documents(
         {
@@ -472,3 +489,32 @@ def test_the_form_is_told_by_name_and_content(name: str, text: str, form: str) -
 def test_no_text_breaks_a_form(form: str, text: str) -> None:
     with suppress(Problems):
         assert all(one.problem for one in FORMS[form](text, "f").problems)
+
+
+@pytest.mark.parametrize(
+    "objects",
+    [
+        [astro_object(links=[{"scopeEntityId": "one"}, {"scopeEntityId": "two"}])],
+        [astro_object(links=[{"scopeEntityId": "one"}], excludeLinks=[{"scopeEntityId": "two"}])],
+        [astro_object(scope="DEPLOYMENT", scopeEntityId=id_) for id_ in ("one", "two")],
+        [astro_object(links=[{"scopeEntityId": "one"}, {"scopeEntityId": "etl-dev"}])],
+    ],
+)
+def test_of_two_deployments_of_astro_that_are_one_here_neither_is_taken(objects: list[dict[str, Any]]) -> None:
+    names = {"one": "etl-dev", "two": "etl-dev"}
+    found = astro.among(read(*objects), names, {"etl-dev": 1}, "a.json")
+
+    assert not found.definitions
+    assert {*problems(found)} == {
+        "a.json connections.db: is of two deployments that --map makes one; map one of the two to another"
+    }
+
+
+@pytest.mark.parametrize("name", [1, None, "", ["etl-dev"], {}])
+@pytest.mark.parametrize("part", ["links", "excludeLinks"])
+def test_a_deployment_of_astro_is_named_by_a_text(part: str, name: Any) -> None:
+    named = {"scopeEntityId": name}
+    for more in ({part: [named]}, {"scope": "DEPLOYMENT", **named}):
+        found = read(astro_object(**more))
+        assert not found.definitions
+        assert problems(found) == ["a.json connections.db: isn't of the form that Astro's API gives"]

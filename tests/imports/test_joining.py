@@ -203,3 +203,32 @@ def test_what_is_shared_keeps_every_link_that_is_there(
         assert all(replaced.reaches(name) for name in DEPLOYMENTS if one.reaches(name))
     for key, one in shared.items():
         assert plan.replaced.definitions[key].fields == one.fields
+
+
+@given(definitions, several)
+def test_what_is_shared_and_what_deployments_had_are_both_kept(
+    shared: Definitions, had: dict[str, Definitions]
+) -> None:
+    after = planned(here(), shared, had).added
+
+    assert same(everything(after), told(had))
+    assert {key: after.definitions[key].fields for key in shared} == {key: one.fields for key, one in shared.items()}
+
+
+@given(workspaces(), definitions, several)
+def test_with_replace_a_deployment_gets_what_it_had_whatever_is_shared_beside(
+    workspace: Workspace, shared: Definitions, had: dict[str, Definitions]
+) -> None:
+    after = planned(workspace, shared, had).replaced
+
+    assert list(check(after)) == []
+    assert same({at: one for at, one in everything(after).items() if at in told(had)}, told(had))
+
+
+def test_a_link_that_a_source_names_stays_beside_what_a_deployment_had() -> None:
+    shared = Definition(WAREHOUSE, {"conn_type": "http", "host": "shared"}, links={"etl-prod": {"login": "etl"}})
+    had = {"etl-dev": {WAREHOUSE: Definition(WAREHOUSE, {"conn_type": "http", "host": "dev"})}}
+
+    made = planned(here(), {WAREHOUSE: shared}, had).added.definitions[WAREHOUSE]
+    assert made.fields == shared.fields
+    assert made.links == {"etl-prod": {"login": "etl"}, "etl-dev": {"host": "dev"}}

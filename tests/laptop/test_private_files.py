@@ -155,3 +155,13 @@ def test_two_that_write_at_once_leave_one_of_theirs(tmp_path: Path) -> None:
             assert (len(text), len(set(text))) == (50_000, 1)
     assert [writer.exitcode for writer in writers] == [0, 0]
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("place", [".", "..", "/"])
+def test_a_folder_without_a_name_of_its_own_is_in_the_way_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SyncError, match="is a folder"):
+        write(Path(place), "x")
+    assert list(tmp_path.iterdir()) == []
