@@ -136,6 +136,14 @@ def winner(workspace: Workspace, item: Item) -> Definition | None:
     return shared if shared is not None and shared.reaches(item.deployment) else None
 
 
+def unchecked(workspace: Workspace, item: Item) -> Resolved:
+    """A linked item, whether or not it lacks what it needs. Raises LookupError for one that isn't linked."""
+    definition = winner(workspace, item)
+    if definition is None:
+        raise LookupError(item)
+    return _made(definition, item, trim(layers(definition, workspace.deployments[item.deployment])), "")
+
+
 def layers(definition: Definition, deployment: Deployment) -> tuple[Layer, ...]:
     """The layers of a definition as one deployment sees it, lowest first, untrimmed."""
     return (
@@ -207,19 +215,20 @@ def _resolved(
     definition: Definition, deployment: Deployment, item: Item, kept: tuple[Layer, ...], environment: str
 ) -> Resolved | SyncError:
     row = KINDS[item.kind]
-    fields: dict[str, Any] = {}
-    secret: set[Path] = set()
-    for layer in kept:
-        fields |= {name: value for name, value in layer.fields.items() if name != "extra"}
-        secret |= secret_paths(item.kind, item.id, layer.fields, definition.secret_fields)
-    if row.required not in fields or (not fields[row.required] and not row.required_may_be_empty):
+    required = next((layer.fields[row.required] for layer in kept if row.required in layer.fields), None)
+    if required is None or (not required and not row.required_may_be_empty):
         return FixError(
             Reason.INVALID_DEFINITION,
             f"{item.kind} {item.id}",
             f"has no {row.required} in environment {deployment.environment}",
             f"set {row.required} in the definition or in an override",
         )
-    return Resolved(item.kind, item.id, kept, frozenset(secret), environment)
+    return _made(definition, item, kept, environment)
+
+
+def _made(definition: Definition, item: Item, kept: tuple[Layer, ...], environment: str) -> Resolved:
+    secret = (secret_paths(item.kind, item.id, layer.fields, definition.secret_fields) for layer in kept)
+    return Resolved(item.kind, item.id, kept, frozenset().union(*secret), environment)
 
 
 def _fill(one: Resolved, values: Mapping[Reference, str | SyncError]) -> Resolved | SyncError:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from syncd.core.merge import Layer
 from syncd.core.model import Item, Path, Reference, Scope, Workspace
 from syncd.core.previews import alone
-from syncd.core.resolve import Resolution, Resolved, resolve
+from syncd.core.resolve import Resolution, Resolved, resolve, unchecked
 from syncd.core.secrets import sensitive
 from syncd.core.withheld import Withheld
 
@@ -100,9 +100,15 @@ def _withheld(item: Item, path: Path, home: str, reveal: Reveal, way_out: str, *
 def _belongs(workspace: Workspace, rank: Mapping[str, int], *, above: int) -> Mapping[str, str]:
     """The highest of the environments above a rank that each secret is in effect in."""
     higher = {name for name, one in workspace.deployments.items() if rank.get(one.environment, 0) > above}
+    if not higher:
+        return {}
+    here = alone(workspace, higher)
+    resolution = resolve(here, Scope())
+    # What can't be had stays in its target, and in use, as it was.
+    kept = ((item, unchecked(here, item)) for item in resolution.blocked)
     found: dict[str, str] = {}
     seen: set[tuple[int, str]] = set()
-    for item, one in resolve(alone(workspace, higher), Scope()).resolved.items() if higher else ():
+    for item, one in (*resolution.resolved.items(), *kept):
         environment = workspace.deployments[item.deployment].environment
         if (id(one), environment) in seen:  # deployments that get the same share it
             continue
@@ -120,8 +126,8 @@ def _identities(value: Any) -> frozenset[str]:
         return frozenset({f"reference {value}"})
     if isinstance(value, list | Mapping):
         return frozenset().union(*map(_identities, _inside(value)))
-    # As a text: a number is the same in quotes.
-    return frozenset() if value in ("", None) else frozenset({f"value {value}"})
+    # As a text: a number is the same in quotes. Yes or no tells nothing.
+    return frozenset() if value in ("", None) or isinstance(value, bool) else frozenset({f"value {value}"})
 
 
 def _inside(value: Any) -> list[Any]:

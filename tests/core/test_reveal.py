@@ -125,6 +125,16 @@ def test_of_objects_in_a_list_that_say_what_is_secret_the_rest_is_no_secret() ->
     assert withheld(here) == set()
 
 
+def test_what_lacks_something_in_a_higher_environment_is_still_in_use_there() -> None:
+    """A pass holds it: the target has what it had."""
+    blocked = one({"conn_type": "http", "password": "pw"}, environments={"prod": {"conn_type": None}})
+    assert withheld(blocked) == {("lake", "password")}
+
+
+def test_yes_and_no_tell_nothing() -> None:
+    assert withheld(one({"conn_type": "http", "extra": {"use_proxy": True}})) == set()
+
+
 def test_an_empty_secret_tells_nothing() -> None:
     assert withheld(one({"conn_type": "http", "password": ""})) == set()
 
