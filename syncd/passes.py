@@ -66,11 +66,11 @@ def plan(
     names: Collection[str],
     *,
     verify: bool,
-    now: str = "",
+    now: str,
 ) -> tuple[Pass, ...]:
     """What a pass over each target would do; nothing is changed. No names: every target.
 
-    What expires until `now` goes, as it does in a sync.
+    What has expired by `now` goes, as it does in a sync.
     """
     shared = _shared(installation, registry, workspace, verify)
     expired = previews.expired(shared.workspace, now)

@@ -44,7 +44,8 @@ def adoptable(
 
     By object: its version, and who wrote it, in words.
     """
-    (planned,) = passes.plan(installation, registry, workspace, [name], verify=True)
+    # Nothing expires: whatever lies there is looked at, and that is all.
+    (planned,) = passes.plan(installation, registry, workspace, [name], verify=True, now="")
     if planned.prepared is None:
         raise planned.error or LookupError(name)
     mine = _mine(registry, workspace, name)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from syncd.cli import find, show
 from syncd.cli.session import Session, now, who
-from syncd.core import changes
+from syncd.core import previews
 from syncd.core.documents import Mark, Seal
-from syncd.core.errors import SyncError
+from syncd.core.errors import FixError, Reason, SyncError
 
 if TYPE_CHECKING:
     from syncd.installation import Installation
@@ -59,9 +59,11 @@ class Registered:
         from syncd.laptop.copies import copy
         from syncd.registry.reveals import Revealed, note
 
-        here = self.installation
-        team = changes.delete_expired(self._session.load(), now())
-        find.deployment(team, self._deployment)
+        here, team = self.installation, self._session.load()
+        one = find.deployment(team, self._deployment)
+        if one.name in previews.expired(team, now()):
+            problem, remedy = f"expired at {one.expires}", "make it anew with `syncd preview create`"
+            raise FixError(Reason.NOT_FOUND, f"preview {one.name}", problem, remedy)
         found = copy(team, self._deployment, here.reveal, here.read())
         found = found.less(self._given.items(found.items))
         new = tuple(name for name in found.revealed if name not in self._revealed)

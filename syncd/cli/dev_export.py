@@ -14,6 +14,7 @@ import typer
 from syncd.cli import show, taking
 from syncd.cli.copying import Fresh, Source
 from syncd.cli.options import Output, OutputOption, WorkspaceOption, epilog, examples
+from syncd.cli.usage import WrongUsage
 from syncd.core.errors import FixError, Problems, Reason, SyncError, document
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def export(
     from syncd.laptop import watching
     from syncd.laptop.environment import NOTHING
 
+    if str(to) == "-":
+        raise WrongUsage("--to takes a path: secrets aren't for a terminal")
     source = taking.source(from_, workspace, deployment, f"dev export {format_.value}", NOTHING)
     form = FORMATS.get(format_.value)
     put = partial(_put_in_folder, source, to) if form is None else _texts(form, to)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -184,7 +185,7 @@ def _group(change: Change) -> tuple[show.Part, list[show.Line]]:
     sign = _sign(change)
     title = (f"{sign} {_where(change.place)}", show.STYLES[sign])
     return title, [
-        show.Line(show.sign(before, after), _field(path), before, after)
+        show.Line(show.sign(before, after), _field(path), _told(path, before), _told(path, after))
         for path, before, after in _moves(change)
         if change.after is not None and path[0] not in _BOOKKEEPING
     ]
@@ -195,6 +196,13 @@ _BOOKKEEPING = ("secrets", "count", "deployment", "revision", "workspace")
 
 def _field(path: Path) -> str:
     return f"{path[1]}: {dotted(path[2:])}" if path[0] == "layers" and len(path) > 2 else dotted(path)
+
+
+def _told(path: Path, leaf: str | None) -> str | None:
+    """Of what is withheld which fields: why is the same for all, and `explain` tells it."""
+    if path != ("withheld",) or leaf is None:
+        return leaf
+    return ", ".join(dotted(tuple(map(str, at))) or "all of it" for at, *_ in json.loads(leaf))
 
 
 def _where(place: Place) -> str:

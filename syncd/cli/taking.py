@@ -59,7 +59,15 @@ class Taken:
         from syncd.laptop.from_target import copy
 
         began = time.monotonic()
-        found = copy(self._source, self._address)
+        try:
+            found = copy(self._source, self._address)
+        except FixError as error:
+            if error.reason is not Reason.NO_NAMEPLATE:
+                raise
+            remedy = (
+                f"check --workspace, --deployment, and [targets.{self._target}]; `syncd sync` must have written there"
+            )
+            raise FixError(error.reason, error.subject, error.problem, remedy) from None
         self._took = time.monotonic() - began
         return found.less(self._given.items(found.items))
 

@@ -8,28 +8,34 @@ import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from syncd.core.errors import FixError, Reason
+from syncd.core.errors import FixError, Problems, Reason
 
 
 def refuse(paths: Iterable[Path], environ: Mapping[str, str]) -> None:
-    """Raises FixError for one of these, there or not, that lies in a work tree and isn't ignored.
+    """Raises Problems with all of these, there or not, that lie in a work tree and aren't ignored.
 
     Where Git can't be asked, every file of a work tree counts as one that isn't.
     """
-    for path in paths:
-        there = _there(path.absolute().parent)
-        tree = _work_tree(there)
-        if tree is None:
-            continue
-        whole = there / path.absolute().relative_to(_lexical(path.absolute().parent))
-        if not _ignored(there, whole, environ):
-            inside = os.path.relpath(whole, tree)
-            raise FixError(
-                Reason.REFUSED,
-                str(path),
-                "would hold secrets inside a Git work tree, and isn't ignored there",
-                f"add /{inside} to {tree / '.gitignore'}, or name another place with --to, or say --in-git",
-            )
+    wrong = [error for path in paths if (error := _refusal(path, environ)) is not None]
+    if wrong:
+        raise Problems(wrong)
+
+
+def _refusal(path: Path, environ: Mapping[str, str]) -> FixError | None:
+    there = _there(path.absolute().parent)
+    tree = _work_tree(there)
+    if tree is None:
+        return None
+    whole = there / path.absolute().relative_to(_lexical(path.absolute().parent))
+    if _ignored(there, whole, environ):
+        return None
+    inside = os.path.relpath(whole, tree)
+    return FixError(
+        Reason.REFUSED,
+        str(path),
+        "would hold secrets inside a Git work tree, and isn't ignored there",
+        f"add /{inside} to {tree / '.gitignore'}, or name another place with --to, or say --in-git",
+    )
 
 
 def _lexical(folder: Path) -> Path:

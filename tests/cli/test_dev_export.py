@@ -162,6 +162,11 @@ def test_in_a_work_tree_it_is_refused_before_anything_is_read(syncd: Syncd, fold
     syncd.ok(*export(format_, folder / "out", "--in-git"))
 
 
+def test_the_terminal_is_no_place_for_it(syncd: Syncd, folder: Path) -> None:
+    assert syncd("dev", "export", "-d", "etl-dev", "--format", "dotenv", "--to", "-").code == 2
+    assert not (folder / "-").exists()
+
+
 @pytest.mark.parametrize("format_", ["dotenv", "settings"])
 def test_a_folder_in_the_way_of_a_file_is_told(syncd: Syncd, folder: Path, format_: str) -> None:
     (folder / "out").mkdir()

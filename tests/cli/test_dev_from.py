@@ -140,7 +140,10 @@ def test_a_document_that_somebody_spoiled_is_listed_and_the_rest_is_there(synced
         (["-d", "etl-dev", "--from", "files"], "name the --workspace"),
         (["-d", "etl-dev", "-w", "analytics", "--from", "nonesuch"], "target nonesuch"),
         (["-d", "etl-prod", "-w", "analytics", "--from", "classic"], "is laid out for Airflow's own backend"),
-        (["-d", "etl-dew", "-w", "analytics", "--from", "files"], "etl-dew"),
+        (
+            ["-d", "etl-dew", "-w", "analytics", "--from", "files"],
+            "check --workspace, --deployment,",
+        ),
     ],
 )
 def test_what_cannot_be_read_that_way_is_told(synced: Syncd, tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -133,7 +133,7 @@ def _values(session: Session) -> list[object]:
     documents = Layered("analytics").documents(filled, Observed(), str)
     mark = Mark("i", "analytics", "files", 1)
     plan = compare(documents, Observed(), mark=mark, seal=session.registry.seal, hold={})
-    planned = passes.plan(session.installation, session.registry, session.workspace, (), verify=True)
+    planned = passes.plan(session.installation, session.registry, session.workspace, (), verify=True, now="")
     given = fields.assigned("connection", "x", [], ["password=env:X"])
     return [
         here,

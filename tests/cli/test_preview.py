@@ -29,6 +29,12 @@ def test_it_gets_what_its_base_gets(previewed: Syncd) -> None:
     assert documents(previewed, "pr-1").keys() == documents(previewed, "etl-dev").keys() != set()
 
 
+def test_a_plan_tells_which_fields_are_withheld(syncd: Syncd) -> None:
+    syncd.ok("preview", "create", "pr-1", "--of", "etl-dev")
+    (line,) = (line for line in syncd("plan").out.splitlines() if "withheld" in line)
+    assert line.split() == ["+", "withheld", "password"]
+
+
 def test_what_is_withheld_says_so_in_its_place(previewed: Syncd) -> None:
     document = json.loads(documents(previewed, "pr-1")["connections/warehouse"])
     assert document["withheld"][0][:2] == [["password"], "is withheld: it is a secret of environment prod"]
@@ -76,7 +82,7 @@ def test_expired_it_is_listed_as_such_and_goes_to_no_laptop(expired: Syncd, tmp_
     assert one["expired"] is True
     result = expired("dev", "export", "-d", "pr-1", "--format", "json", "--to", str(tmp_path / "out"))
     assert result.code == 1
-    assert "deployment pr-1: isn't in workspace analytics" in result.said
+    assert "preview pr-1: expired at " in result.said
 
 
 def test_expired_it_goes_with_the_next_sync(expired: Syncd) -> None:

@@ -31,6 +31,14 @@ def tree(tmp_path: Path) -> Path:
     return made
 
 
+def test_all_that_would_be_taken_along_is_told_at_once(tree: Path) -> None:
+    with pytest.raises(FixError) as caught:
+        work_tree.refuse([tree / "one.json", tree / "kept.env", tree / "other.json"], os.environ)
+    assert [line.partition(":")[0] for line in str(caught.value).splitlines()] == [
+        str(tree / name) for name in ("one.json", "other.json")
+    ]
+
+
 def refused(path: Path, environ: Mapping[str, str] = os.environ) -> str:
     """Why, or nothing where it isn't."""
     try:

@@ -136,7 +136,7 @@ class World:
 
     def plan(self, *, verify: bool = False) -> Pass:
         with self.registry() as registry:
-            (found,) = passes.plan(self.installation, registry, NAME, ["files"], verify=verify)
+            (found,) = passes.plan(self.installation, registry, NAME, ["files"], verify=verify, now="")
         return found
 
     def statuses(self, target: str = "files") -> Mapping[Item, Status]:
