@@ -129,14 +129,21 @@ class Installation:
 
     def target(self, name: str, workspace: str) -> Target:
         """A target as one workspace sees it. Raises FixError where it isn't there for this workspace."""
+        gone = f"add [targets.{name}], or take it from its deployments; gone for good: `syncd target forget {name}`"
+        settings = self.settings(name, workspace, gone)
+        target: Target = implementation(self.targets[name][0]).opened(
+            name, settings, settings.prefix or workspace, self.home, self.environ
+        )
+        return target
+
+    def settings(self, name: str, workspace: str, instead: str = "") -> TargetSettings:
+        """Those of a target. Raises FixError where it isn't there for this workspace; `instead` is the way out where it
+        isn't there at all."""
         if name not in self.targets:
-            raise FixError(
-                Reason.INVALID_SETTINGS,
-                f"target {name}",
-                f"isn't in {self.home / SETTINGS}",
-                f"add [targets.{name}], or take it from its deployments; gone for good: `syncd target forget {name}`",
-            )
-        type_, settings = self.targets[name]
+            known = f"it has {', '.join(sorted(self.targets)) or 'none'}"
+            problem = f"isn't in {self.home / SETTINGS}"
+            raise FixError(Reason.INVALID_SETTINGS, f"target {name}", problem, instead or known)
+        _, settings = self.targets[name]
         if settings.workspaces is not None and workspace not in settings.workspaces:
             raise FixError(
                 Reason.INVALID_SETTINGS,
@@ -144,9 +151,7 @@ class Installation:
                 f"isn't for workspace {workspace}",
                 f"an operator can add it: [targets.{name}] workspaces in {SETTINGS}",
             )
-        prefix = settings.prefix or workspace
-        target: Target = implementation(type_).opened(name, settings, prefix, self.home, self.environ)
-        return target
+        return settings
 
     def overlaps(self, workspaces: tuple[str, ...]) -> Mapping[tuple[str, str], FixError]:
         """Each (target, workspace) that would write where another one does."""

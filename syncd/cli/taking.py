@@ -44,10 +44,7 @@ class Taken:
         if workspace is None:
             raise WrongUsage("--from asks no registry: name the --workspace")
         here = installation.load(os.environ)
-        if target not in here.targets:
-            known = ", ".join(sorted(here.targets)) or "none"
-            raise FixError(Reason.NOT_FOUND, f"target {target}", f"isn't in {here.home / installation.SETTINGS}", known)
-        settings = here.targets[target][1]
+        settings = here.settings(target, workspace)
         self._target, self._given = target, given
         self._address = Address(workspace, deployment, settings.prefix or workspace)
         self._source = from_target.opened(target, settings, self._address, here.home, os.environ)
