@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -56,16 +57,28 @@ def turn(world: World, data: st.DataObject) -> None:
         world.environ.update({} if value is None else {name: value})
 
 
+@contextmanager
+def synced(template: Path, layout: str, first: Workspace) -> Iterator[World]:
+    """In memory, with this workspace at its target."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        world = World.make(template, Path(folder) / "home", layout, SETTINGS)
+        world.environ |= {"WAREHOUSE": "1", "TOKEN": "1"}
+        world.save(first)
+        world.sync()
+        yield world
+        world.close()
+
+
+each_layout = pytest.mark.parametrize("layout", [LAYERED, AIRFLOW], ids=["layered", "airflow"])
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", [LAYERED, AIRFLOW], ids=["layered", "airflow"])
+@each_layout
 def test_whatever_happened_before(template: Path, layout: str) -> None:
     @given(some.workspaces().map(sound), st.data())
     def check(first: Workspace, data: st.DataObject) -> None:
-        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-            world = World.make(template, Path(folder) / "home", layout, SETTINGS)
-            world.environ |= {"WAREHOUSE": "1", "TOKEN": "1"}
-            current = world.save(first)
-            world.sync()
+        with synced(template, layout, first) as world:
+            current = world.load()
             for _ in range(data.draw(st.integers(1, 6), label="edits")):
                 current = world.save(data.draw(edited(current)), asked=data.draw(st.booleans(), label="asked"))
                 if data.draw(st.integers(0, 3), label="turn") == 0:
@@ -78,21 +91,17 @@ def test_whatever_happened_before(template: Path, layout: str) -> None:
             statuses = {item: one.reason for item, one in world.statuses().items()}
             world.sync(verify=True)
             assert {item: one.reason for item, one in world.statuses().items()} == statuses
-            world.close()
 
     check()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", [LAYERED, AIRFLOW], ids=["layered", "airflow"])
+@each_layout
 def test_by_what_was_seen_before_other_passes_it_does_what_it_would_do_now(template: Path, layout: str) -> None:
     @given(some.workspaces().map(sound), st.data())
     def check(first: Workspace, data: st.DataObject) -> None:
-        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-            world = World.make(template, Path(folder) / "home", layout, SETTINGS)
-            world.environ |= {"WAREHOUSE": "1", "TOKEN": "1"}
-            current = world.save(first)
-            world.sync()
+        with synced(template, layout, first) as world:
+            current = world.load()
             if data.draw(st.booleans(), label="drift"):
                 name = data.draw(st.sampled_from([*world.files(), "analytics/nobody's"]), label="where")
                 world.path(name).parent.mkdir(parents=True, exist_ok=True)
@@ -105,6 +114,5 @@ def test_by_what_was_seen_before_other_passes_it_does_what_it_would_do_now(templ
                     world.sync()
             expected = planned(world, verify=True)
             assert what(world.verify(sight)) == expected
-            world.close()
 
     check()
