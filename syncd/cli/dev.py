@@ -59,7 +59,7 @@ LocalOption = Annotated[
 ]
 
 
-@app.command(epilog=RUN)
+@app.command(epilog=RUN, context_settings={"allow_interspersed_args": False})
 def run(
     command: Annotated[list[str], typer.Argument(metavar="-- COMMAND", help="What to run, and its arguments.")],
     deployment: taking.DeploymentOption,

@@ -301,6 +301,11 @@ def test_at_a_terminal_the_command_hears_an_interrupt_once(syncd: Syncd, runtime
     assert list(runtime.iterdir()) == []
 
 
+def test_what_begins_with_a_dash_behind_the_command_is_the_commands(syncd: Syncd, runtime: Path) -> None:
+    arguments: list[str | Path] = [COMMAND, "dev", "run", "-d", "etl-dev", sys.executable, "-c", "print(7)"]
+    assert subprocess.run(arguments, capture_output=True, text=True, check=True).stdout == "7\n"
+
+
 def test_a_command_that_is_not_there_is_told(syncd: Syncd, runtime: Path) -> None:
     done = subprocess.run(
         [COMMAND, "dev", "run", "-d", "etl-dev", "--", "nonesuch"], capture_output=True, text=True, check=False
