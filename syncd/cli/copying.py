@@ -52,6 +52,7 @@ class Registered:
     def __init__(self, session: Session, deployment: str, how: str, given: Given) -> None:
         self._session, self._deployment, self._how, self._given = session, deployment, how, given
         self._revealed: frozenset[str] = frozenset()
+        self._warned = False
         self.installation, self.workspace = session.installation, session.workspace
         self.seal: Seal = session.registry.seal
 
@@ -64,6 +65,9 @@ class Registered:
         if one.name in previews.expired(team, now()):
             problem, remedy = f"expired at {one.expires}", "make it anew with `syncd preview create`"
             raise FixError(Reason.NOT_FOUND, f"preview {one.name}", problem, remedy)
+        if not self._warned:
+            show.warnings(self._session.unknown_rules(team))
+            self._warned = True
         found = copy(team, self._deployment, here.reveal, here.read())
         found = found.less(self._given.items(found.items))
         new = tuple(name for name in found.revealed if name not in self._revealed)

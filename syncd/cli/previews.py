@@ -102,6 +102,7 @@ def list_(workspace: WorkspaceOption = None, output: OutputOption = Output.TABLE
     session = start(workspace)
     here = session.load()
     found = _all(here)
+    show.warnings(session.unknown_rules(here))
     resolution = for_previews(here, resolve(here, Scope()), session.installation.reveal)
     linked, expired = resolution.linked, previews.expired(here, now())
     withheld: dict[str, list[str]] = {one.name: [] for one in found}

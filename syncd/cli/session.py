@@ -42,6 +42,16 @@ class Session:
         """A warning for each target that this installation hasn't."""
         return unknown_targets(self.installation, names)
 
+    def unknown_rules(self, here: Workspace) -> tuple[str, ...]:
+        """A warning for each rule of [reveal] that names nothing, unless another workspace may have it."""
+        from syncd.registry import workspaces
+
+        reveal = self.installation.reveal
+        strange = [rule for rule in (*reveal.allow, *reveal.forbid) if not rule.names_in(here)]
+        if not strange or len(workspaces.names(self.registry)) > 1:
+            return ()
+        return tuple(f"[reveal] in syncd.toml names {rule}, and there is none: it changes nothing" for rule in strange)
+
 
 def opened() -> tuple[Installation, Registry]:
     """The installation that the environment points at, and its registry. Raises SyncError."""

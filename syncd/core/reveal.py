@@ -27,6 +27,15 @@ class Rule(NamedTuple):
     id: str = ""
     path: Path = ()
 
+    def names_in(self, workspace: Workspace) -> bool:
+        """Is there what it names?"""
+        if self.environment:
+            return self.environment in workspace.environments
+        return any((key.kind, key.id) == (self.kind, self.id) for key in workspace.definitions)
+
+    def __str__(self) -> str:
+        return f"environment {self.environment}" if self.environment else f"{self.kind} {self.id}"
+
     def about(self, environment: str, kind: str, id_: str, path: Path) -> bool:
         """Does it name this secret, which belongs to this environment?"""
         if self.environment:

@@ -160,6 +160,14 @@ def test_where_no_document_can_tell_what_is_withheld_it_goes_and_is_warned_of(pr
     assert "from-the-environment" not in "".join(documents(previewed, "pr-1").values())
 
 
+def test_a_rule_that_names_nothing_is_warned_of(previewed: Syncd) -> None:
+    with (previewed.home / "syncd.toml").open("a") as settings:
+        settings.write('[reveal]\nforbid = [{connection = "warehouze"}, {environment = "prod"}]\n')
+    assert "! [reveal] in syncd.toml names connection warehouze" in previewed.ok("preview", "list").err
+    previewed.ok("workspace", "create", "finance")
+    assert previewed.ok("preview", "list", "--workspace", "analytics").err == ""
+
+
 def test_explain_tells_what_is_withheld(previewed: Syncd) -> None:
     assert (
         "password is withheld: it is a secret of environment prod" in previewed.ok("explain", "pr-1", "warehouse").said
