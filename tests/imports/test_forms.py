@@ -50,7 +50,8 @@ def test_an_export_in_json() -> None:
     }
     assert problems(found) == [
         "f.json connections.bad.port: a port is a whole number from 1 to 65535",
-        "f.json connections.bad.extra: isn't a JSON object; Airflow 3 refuses it, too",
+        "f.json connections.bad.extra: isn't a JSON object; write one: Airflow 3 imports no other, "
+        "and in a task no hook finds anything in it",
         f'f.json connections."": no id of a connection; an id is {KINDS["connection"].id_rule}',
         "f.json connections.l: is no object and no URI",
     ]
