@@ -58,6 +58,18 @@ def test_what_is_equal_is_shared_and_what_differs_is_overridden(exported: Syncd)
     assert exported.json("connection", "show", "lake")["links"] == {"etl-dev": []}
 
 
+def test_what_one_form_cant_say_is_overridden_where_the_other_says_it(syncd: Syncd, folder: Path) -> None:
+    (folder / "dev.env").write_text("AIRFLOW_CONN_DB='postgres://etl:pw@/d'\n")
+    (folder / "prod.yaml").write_text(
+        "db: {conn_type: postgres, login: etl, password: pw, schema: d, description: D}\n"
+    )
+    result = syncd.ok("import", "etl-dev=dev.env", "etl-prod=prod.yaml", "--yes")
+
+    assert "+ connection db, linked to etl-dev (host); etl-prod (description)" in result.out
+    assert syncd.fields("explain", "etl-dev", "db")["host"] == ""
+    assert "host" not in syncd.fields("explain", "etl-prod", "db")
+
+
 def test_it_is_one_revision(exported: Syncd) -> None:
     exported.ok("import", "etl-dev=dev.json", "etl-prod=prod.json", "--yes")
 
