@@ -196,6 +196,20 @@ def test_a_second_import_finds_all_the_same(workspace: Workspace, had: dict[str,
     assert again.added == again.before
 
 
+@given(workspaces(), definitions, several)
+def test_all_that_was_found_is_new_or_the_same_or_different_and_then_all_the_same(
+    workspace: Workspace, shared: Definitions, had: dict[str, Definitions]
+) -> None:
+    found = len(shared) + sum(map(len, had.values()))
+    plan = planned(workspace, shared, had)
+    only = planned(workspace, {}, had)
+    again = planned(only.replaced, {}, had)
+
+    assert len(plan.new) + len(plan.same) + len({one.subject for one in plan.different}) == found
+    assert (len(again.new), len(again.same)) == (0, found - len(shared))
+    assert {*only.new} <= {*again.same}
+
+
 @given(workspaces(), definitions, st.sets(st.sampled_from(DEPLOYMENTS)), st.booleans())
 def test_what_is_shared_keeps_every_link_that_is_there(
     workspace: Workspace, shared: Definitions, linked: set[str], link_all: bool
