@@ -112,9 +112,9 @@ class _Told(NamedTuple):
 
 
 def _plan(before: Workspace, found: Iterable[tuple[Given, Found]], names: Mapping[str, str]) -> tuple[Planned, _Told]:
-    from syncd.cli.moving import together
     from syncd.imports.astro import among
     from syncd.imports.planning import planned
+    from syncd.imports.sources import together
 
     by_deployment: dict[str, list[tuple[str, Found]]] = {}
     for one, part in found:
