@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -98,16 +98,23 @@ def import_(
     _refuse_unknown({one.deployment for one in sources} | set(mapped.values()), before)
     vaults = moving.Vaults(session.installation, session.workspace)
     found = moving.read(sources or [moving.Given("", "")], form.value if form else None, vaults)
-    plan, problems, notes = _plan(before, found, mapped)
-    _carry_out(session, plan, (problems, notes), replace=replace, yes=yes, output=output)
+    plan, told = _plan(before, found, mapped)
+    _carry_out(session, plan, told, replace=replace, yes=yes, output=output)
 
 
-def _plan(
-    before: Workspace, found: Iterable[tuple[Given, Found]], names: Mapping[str, str]
-) -> tuple[Planned, list[SyncError], list[str]]:
-    from syncd.cli.moving import together
+class _Told(NamedTuple):
+    """What is said beside a plan. `refused` counts as the plan does: once for each deployment, where they are named."""
+
+    problems: list[SyncError]
+    notes: list[str]
+    refused: int
+    by_deployment: bool
+
+
+def _plan(before: Workspace, found: Iterable[tuple[Given, Found]], names: Mapping[str, str]) -> tuple[Planned, _Told]:
     from syncd.imports.astro import among
     from syncd.imports.planning import planned
+    from syncd.imports.sources import together
 
     by_deployment: dict[str, list[tuple[str, Found]]] = {}
     for one, part in found:
@@ -121,26 +128,17 @@ def _plan(
     )
     problems: list[SyncError] = [one.error for one in sorted(one for part in parts.values() for one in part.problems)]
     notes = [str(one.error) for one in sorted(one for part in parts.values() for one in part.notes)]
-    return plan, problems, notes
+    return plan, _Told(problems, notes, sum(part.refused for part in parts.values()), any(parts))
 
 
-def _carry_out(
-    session: Session,
-    plan: Planned,
-    told: tuple[list[SyncError], list[str]],
-    *,
-    replace: bool,
-    yes: bool,
-    output: Output,
-) -> None:
+def _carry_out(session: Session, plan: Planned, told: _Told, *, replace: bool, yes: bool, output: Output) -> None:
     from syncd.registry import workspaces
 
-    problems, notes = told
     before, after = plan.before, plan.replaced if replace else plan.added
     left = () if replace else plan.different
     # No warning of an override that inherits a secret: that is how these deployments have it today.
     if output is Output.TABLE or not yes:
-        _show(plan, problems, notes, replace=replace, aside=output is Output.JSON)
+        _show(plan, told, replace=replace, aside=output is Output.JSON)
     changed = after != before
     if changed:
         ask.confirm(f"Import this into workspace {before.name}?", yes=yes)
@@ -151,32 +149,37 @@ def _carry_out(
             {
                 "revision": after.revision,
                 "edits": [one._asdict() for one in edits(before, after)],
-                "warnings": notes,
+                "warnings": told.notes,
                 "same": list(plan.same),
                 "different": [one._asdict() for one in left],
-                "problems": [document(one) for one in problems],
+                "problems": [document(one) for one in told.problems],
             }
         )
     elif changed:
         show.say(show.DONE, f"revision {after.revision}")
-    if problems:
+    if told.problems:
         raise typer.Exit(1)
 
 
-def _show(plan: Planned, problems: list[SyncError], notes: list[str], *, replace: bool, aside: bool) -> None:
+def _show(plan: Planned, told: _Told, *, replace: bool, aside: bool) -> None:
     say = show.tell if aside else show.say
-    new = [line for key, one in plan.added.definitions.items() for line in _new(plan.before.definitions.get(key), one)]
-    for line in sorted(new):
+    lines = (
+        line for key, one in plan.added.definitions.items() for line in _new(plan.before.definitions.get(key), one)
+    )
+    for line in sorted(lines):
         say(("+ ", show.STYLES["+"]), line)
     if plan.different:
         say((f"different{'' if replace else ', left as it is: --replace takes it'}", "bold"))
         show.edited(plan.different, aside=aside)
-    show.warnings(notes)
-    if problems:
+    show.warnings(told.notes)
+    if told.problems:
         show.tell(("not importable", "bold"))
-        show.errors(problems)
+        show.errors(told.problems)
     different = len({one.subject for one in plan.different})
-    say(f"{len(new)} new, {len(plan.same)} the same, {different} different, {len(problems)} not importable")
+    say(
+        f"{len(plan.new)} new, {len(plan.same)} the same, {different} different, {told.refused} not importable: "
+        f"connections and variables{', counted per deployment' if told.by_deployment else ''}"
+    )
 
 
 def _new(old: Definition | None, one: Definition) -> Iterator[str]:

@@ -13,12 +13,11 @@ from syncd.cli import show
 from syncd.cli.usage import WrongUsage
 from syncd.core.addresses import MOUNT
 from syncd.core.errors import FixError, Problems, Reason, SyncError, WaitError
-from syncd.core.model import NAME, Key
-from syncd.definitions.problems import Location, Problem
+from syncd.core.model import NAME
 from syncd.imports import astro, kept
 from syncd.imports.environment import environ
 from syncd.imports.forms import FORMS, told
-from syncd.imports.found import Found, address
+from syncd.imports.found import Found
 
 if TYPE_CHECKING:
     from syncd.clients.vault.reading import Reader
@@ -138,26 +137,6 @@ class Vaults:
             reader: Reader = implementation(_TYPE).reader(target, settings, here.home, here.environ, mount)
             self._readers[target, mount] = reader
         return self._readers[target, mount]
-
-
-def together(found: Iterable[tuple[str, Found]]) -> Found:
-    """One of several, each with its file. An id that two of them have differently is told, and neither is taken."""
-    definitions: dict[Key, Any] = {}
-    first: dict[Key, str] = {}
-    problems: list[Problem] = []
-    notes: list[Problem] = []
-    for file, one in found:
-        problems += one.problems
-        notes += one.notes
-        for key, definition in one.definitions.items():
-            if key in definitions and definitions[key] != definition:
-                words = f"isn't what {first[key]} has", "leave one of the two away"
-                problems.append(Problem(Location(file), address(key), *words))
-                definitions[key] = None
-            definitions.setdefault(key, definition)
-            first.setdefault(key, file)
-    taken = {key: one for key, one in definitions.items() if one is not None}
-    return Found(taken, tuple(problems), tuple(notes))
 
 
 def _vault(text: str) -> Vault:

@@ -6,6 +6,7 @@ dotenv.py      AIRFLOW_CONN_* and AIRFLOW_VAR_*, for shells, python-dotenv and C
 file_json.py   `connections.json` and `variables.json`, for LocalFilesystemBackend
 file_yaml.py   the same in YAML
 settings.py    `airflow_settings.yaml`, for the Astro CLI
+json_text.py   JSON that shells, readers of dotenv and YAML take as it is
 yaml_text.py   YAML that old and new readers take for the same
 formats.py     all of them by name
 

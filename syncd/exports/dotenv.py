@@ -23,7 +23,6 @@ for it.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -31,16 +30,12 @@ from typing import Any
 from syncd.core.airflow_form import FORMS, connection_form
 from syncd.core.errors import SyncError
 from syncd.core.model import Item
-from syncd.exports import names
+from syncd.exports import json_text, names
 from syncd.exports.rendered import Items, Rendered, unfit
 
 FILE = ".env"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_TROUBLE = re.compile(r"""\\(?:u[0-9a-f]{4}|.)|['$`\x7f]""")
-"""In JSON that is ASCII: escapes, and what stands for something in a shell or a dotenv file."""
-
-_SHORT = {'"': '"', "\\": "\\", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _REMEDY = "export it as json, yaml or directory"
 
 
@@ -63,11 +58,6 @@ def render(items: Items) -> Rendered:
     return Rendered({FILE: "".join(lines)}, left_out)
 
 
-def plain_json(value: Any) -> str:
-    """JSON without a single quote, `$`, backquote, control or any character beyond ASCII, its escapes all `\\uXXXX`."""
-    return _TROUBLE.sub(_escaped, json.dumps(value))
-
-
 def quoted(text: str) -> str | None:
     """A text as all three read it; None where they don't agree on any way to write it."""
     if any(trouble in text for trouble in ("\r", "\0", "${")):
@@ -80,7 +70,7 @@ def quoted(text: str) -> str | None:
 
 
 def _connection(fields: Mapping[str, Any]) -> str:
-    return f"'{plain_json(connection_form(fields))}'"
+    return f"'{json_text.dumped(connection_form(fields))}'"
 
 
 def _variable(fields: Mapping[str, Any]) -> str | None:
@@ -93,10 +83,3 @@ def _problem(item: Item, fields: Mapping[str, Any], name: str, value: str | None
     if item.kind == "variable" and value is None and "\0" not in fields["value"]:
         return "holds quotes, $ or a carriage return that readers of dotenv take for different things"
     return names.problem(name, FORMS["variable"].text(fields) if item.kind == "variable" else value or "")
-
-
-def _escaped(match: re.Match[str]) -> str:
-    found = match[0]
-    if len(found) == 6:
-        return found
-    return f"\\u{ord(_SHORT[found[1]] if len(found) == 2 else found):04x}"

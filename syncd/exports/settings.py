@@ -14,7 +14,7 @@ from typing import Any
 from syncd.core.airflow_form import FORMS
 from syncd.core.errors import SyncError
 from syncd.core.model import Item
-from syncd.exports.dotenv import plain_json
+from syncd.exports import json_text
 from syncd.exports.rendered import Items, Rendered, unfit
 from syncd.exports.yaml_text import dumped
 
@@ -51,7 +51,7 @@ def _connection(item: Item, fields: Mapping[str, Any]) -> tuple[str, dict[str, A
     entry: dict[str, Any] = {"conn_id": item.id}
     for name, key in _FIELDS.items():
         if fields.get(name):
-            entry[key] = plain_json(fields[name]) if name == "extra" else fields[name]
+            entry[key] = json_text.dumped(fields[name]) if name == "extra" else fields[name]
     return "connections", entry
 
 

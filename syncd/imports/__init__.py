@@ -10,6 +10,7 @@ settings.py      `airflow_settings.yaml`
 astro.py         environment objects, as Astro's API answers
 kept.py          what stock VaultBackend reads
 forms.py         which of them a file is
+sources.py       several sources of one deployment, as one
 joining.py       what several deployments have, as definitions with links and overrides
 planning.py      against a workspace: what is new, the same, different
 """

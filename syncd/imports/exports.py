@@ -7,20 +7,24 @@ more: it comes back as `airflow variables import` would write it. In 2.11 a text
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from syncd.core.model import Key
-from syncd.definitions.problems import Location
+from syncd.core.model import KINDS, NAME, Key
+from syncd.definitions.problems import Location, Problem, gathered
 from syncd.imports import values
 from syncd.imports.found import Found, Reading, defined
 from syncd.imports.objects import json_object, value, yaml_object
 from syncd.imports.values import Unfit
 
+_SECTIONS = ("environments", "deployments", *(row.plural for row in KINDS.values()))
+
 
 def connections_json(text: str, file: str) -> Found:
     """A JSON object of connections by id, each an object or a URI. Raises Problems."""
-    reading = Reading(file)
-    for id_, raw in json_object(text, file).items():
+    reading, entries = Reading(file), json_object(text, file)
+    _refuse_definitions(entries, file)
+    for id_, raw in entries.items():
         _connection(reading, id_, raw)
     return reading.found()
 
@@ -28,6 +32,7 @@ def connections_json(text: str, file: str) -> Found:
 def connections_yaml(text: str, file: str) -> Found:
     """A YAML object of connections by id, each an object or a URI. Raises Problems."""
     reading, entries = Reading(file), yaml_object(text, file)
+    _refuse_definitions({name: value(entries.nodes.get(name)) for name in ("workspace", *_SECTIONS)}, file)
     for problem in entries.problems:
         key, path = Key("connection", problem.path[0]), problem.path[1:]
         reading.refuse(key, problem.problem, problem.remedy, path=path, at=problem.location)
@@ -47,6 +52,13 @@ def variables_json(text: str, file: str) -> Found:
                 reading.note(*words, path=("variables", key))
         take_variable(reading, key, raw if isinstance(raw, str) else _text(raw))
     return reading.found()
+
+
+def is_definitions(entries: Mapping[str, object]) -> bool:
+    """Whether an object is a definitions file of ours: no connection is written as a bare name."""
+    workspace = entries.get("workspace")
+    named = isinstance(workspace, str) and NAME.fullmatch(workspace) is not None
+    return named and any(isinstance(entries.get(section), (dict, list)) for section in _SECTIONS)
 
 
 def take_variable(reading: Reading, key: str, text: str, at: Location | None = None) -> None:
@@ -75,6 +87,11 @@ def take_written(reading: Reading, id_: str, text: str, at: Location | None = No
         reading.unfit(Key("connection", id_), unfit, at=at)
     else:
         reading.take(defined("connection", id_, taken.fields), taken.left_out, at=at)
+
+
+def _refuse_definitions(entries: Mapping[str, object], file: str) -> None:
+    if is_definitions(entries):
+        raise gathered([Problem(Location(file), (), "is a definitions file", "`syncd apply -f FILE` takes it")])
 
 
 def _connection(reading: Reading, id_: str, raw: object, at: Location | None = None) -> None:

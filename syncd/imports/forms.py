@@ -9,7 +9,7 @@ from pathlib import PurePath
 
 from syncd.imports.astro import astro
 from syncd.imports.environment import dotenv
-from syncd.imports.exports import connections_json, connections_yaml, variables_json
+from syncd.imports.exports import connections_json, connections_yaml, is_definitions, variables_json
 from syncd.imports.found import Found
 from syncd.imports.settings import settings
 
@@ -51,6 +51,8 @@ def _json(text: str, name: str) -> str:
         value = {}
     if isinstance(value, list) or (isinstance(value, dict) and isinstance(value.get("environmentObjects"), list)):
         return "astro"
+    if isinstance(value, dict) and is_definitions(value):
+        return "json"  # which refuses it: as variables it would be taken
     values = value.values() if isinstance(value, dict) else ()
     if any(isinstance(one, dict) and ("conn_type" in one or "uri" in one) for one in values):
         return "json"

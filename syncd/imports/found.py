@@ -11,6 +11,8 @@ from syncd.imports.values import Unfit
 
 Definitions = Mapping[Key, Definition]
 
+_PLURALS = frozenset(row.plural for row in KINDS.values())
+
 
 @dataclass(frozen=True)
 class Found:
@@ -19,6 +21,12 @@ class Found:
     definitions: Definitions = field(repr=False)
     problems: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
+
+    @property
+    def refused(self) -> int:
+        """How many aren't taken: an id once for all its problems, and what is about no id for itself."""
+        about = [_about(problem) for problem in self.problems]
+        return len({one for one in about if one}) + about.count(())
 
 
 class Reading:
@@ -77,3 +85,9 @@ def address(key: Key) -> Path:
 def defined(kind: str, id_: str, fields: Fields) -> Definition:
     """A shared definition, linked to nobody."""
     return Definition(Key(kind, id_), fields)
+
+
+def _about(problem: Problem) -> Path:
+    """An id's address and the file that has it; empty where a problem is about none."""
+    is_of_an_id = len(problem.path) > 1 and problem.path[0] in _PLURALS
+    return (problem.location.file, *problem.path[:2]) if is_of_an_id else ()

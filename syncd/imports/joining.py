@@ -2,8 +2,8 @@
 
     joined(found)["warehouse"], as one of the deployments gets it  ==  what that deployment had
 
-Overrides stay on links, whatever the environments of the deployments are. A field that one of them has and another
-hasn't is null on the other's link, so that it isn't inherited there when somebody shares it one day.
+Overrides stay on links, whatever the environments of the deployments are. A field that one of them hasn't is shared
+with none, so that no link has anything to unset.
 """
 
 from __future__ import annotations
@@ -41,10 +41,8 @@ def patch(base: Fields, wanted: Fields) -> dict[str, Any]:
 
 
 def _together(key: Key, ones: Mapping[str, Definition]) -> Definition:
-    all_fields = [one.fields for one in ones.values()]
-    shared: Fields = reduce(_common, all_fields)
-    any_of_them: Fields = reduce(_union, all_fields)
-    links = {name: _unset(patch(shared, one.fields), one.fields, any_of_them) for name, one in ones.items()}
+    shared: Fields = reduce(_common, (one.fields for one in ones.values()))
+    links = {name: patch(shared, one.fields) for name, one in ones.items()}
     secret = frozenset().union(*(one.secret_fields for one in ones.values()))
     return Definition(key, shared, secret, links=links)
 
@@ -61,29 +59,3 @@ def _common(one: Fields, other: Fields) -> dict[str, Any]:
         elif isinstance(value, Mapping) and isinstance(theirs, Mapping) and (inner := _common(value, theirs)):
             kept[name] = inner
     return kept
-
-
-def _union(one: Fields, other: Fields) -> dict[str, Any]:
-    """Every name that one of two has, with a value of either: an object where one of them has one."""
-    made = dict(one)
-    for name, value in other.items():
-        mine = one.get(name)
-        if isinstance(mine, Mapping) and isinstance(value, Mapping):
-            made[name] = _union(mine, value)
-        elif not isinstance(mine, Mapping):
-            made[name] = value
-    return made
-
-
-def _unset(made: Fields, wanted: Fields, others: Fields) -> dict[str, Any]:
-    """A patch with null for what others have and `wanted` hasn't."""
-    unset = dict(made)
-    for name, value in others.items():
-        mine = wanted.get(name)
-        if mine is None:
-            unset[name] = None
-        elif isinstance(mine, Mapping) and isinstance(value, Mapping):
-            inner = _unset(made.get(name, {}), mine, value)
-            if inner:
-                unset[name] = inner
-    return unset

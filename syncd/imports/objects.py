@@ -12,6 +12,10 @@ from syncd.definitions.problems import Location, Problem, gathered
 from syncd.definitions.values import is_typed
 
 _NULLS = ("", "null", "~")
+_NO_OBJECT = (
+    "isn't an object by id",
+    "say which form it is: --format json, yaml, env, variables, settings or astro; in env, a URI is ID=URI",
+)
 
 
 class _Twice(ValueError):
@@ -42,7 +46,7 @@ def json_object(text: str, file: str) -> Mapping[str, Any]:
     """The JSON object in a text. Raises Problems."""
     value = json_value(text, file)
     if not isinstance(value, dict):
-        raise _refused(Location(file, 1, 1), "isn't an object by id")
+        raise _refused(Location(file, 1, 1), *_NO_OBJECT)
     return value
 
 
@@ -61,7 +65,7 @@ def yaml_object(text: str, file: str) -> Entries:
     if any(not problem.path for problem in problems):
         raise gathered(problems)
     if not isinstance(root, Object):
-        raise _refused(Location(file, 1, 1), "isn't an object by id")
+        raise _refused(Location(file, 1, 1), *_NO_OBJECT)
     broken = {problem.path[0] for problem in problems}
     entries = {name: node for name, node in root.entries.items() if node is not None and name not in broken}
     return Entries(entries, {name: node.location for name, node in entries.items()}, tuple(problems))

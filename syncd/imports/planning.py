@@ -22,12 +22,14 @@ from syncd.imports.joining import joined, patch
 class Planned:
     """`added` is the workspace with what is new, `replaced` with what is different as well.
 
-    `same` names what is there already; `different` says field by field what is there, and what was found.
+    `new` and `same` name what isn't there yet and what is; `different` says field by field what is there, and what was
+    found. Each that was found is in one of the three: what several deployments have, once for each of them.
     """
 
     before: Workspace
     added: Workspace
     replaced: Workspace
+    new: tuple[str, ...]
     same: tuple[str, ...]
     different: tuple[Edit, ...] = field(repr=False)
 
@@ -51,7 +53,7 @@ def planned(workspace: Workspace, shared: Definitions, had: Mapping[str, Definit
             else:
                 unknown.setdefault(name, {})[key] = one
     for one in joined(unknown).values():
-        planning.define(one)
+        planning.join(one)
     return planning.planned()
 
 
@@ -62,6 +64,7 @@ class _Planning:
         self._workspace = workspace
         self._added: dict[Key, Definition] = {}
         self._replaced: dict[Key, Definition] = {}
+        self._new: list[str] = []
         self._same: list[str] = []
         self._different: list[Edit] = []
 
@@ -74,6 +77,7 @@ class _Planning:
         old = self.known(one.key)
         if old is None:
             self._added[one.key] = self._replaced[one.key] = one
+            self._new.append(str(one.key))
             return
         links = {**old.links, **one.links}
         self.compare(
@@ -87,6 +91,11 @@ class _Planning:
                 exclude=(old.exclude | one.exclude) - links.keys(),
             ),
         )
+
+    def join(self, one: Definition) -> None:
+        """What the deployments have that it is linked to, and nobody knew."""
+        self._added[one.key] = self._replaced[one.key] = one
+        self._new += (_subject(one.key, name) for name in one.links)
 
     def compare(self, old: Definition, new: Definition) -> None:
         """The same, or different in all that two definitions of one id differ in."""
@@ -107,10 +116,12 @@ class _Planning:
             latest = definitions.get(old.key, old)
             if not _is_told(_gets(latest, deployment), one):
                 definitions[old.key] = _linked(latest, deployment, one)
-        subject = f"{old.key} in {name}"
-        if _is_told(gets, one):
+        subject = _subject(old.key, name)
+        if new:
+            self._new.append(subject)
+        elif _is_told(gets, one):
             self._same.append(subject)
-        elif not new:
+        else:
             self._different += _differences(subject, old, gets, one)
 
     def planned(self) -> Planned:
@@ -120,9 +131,14 @@ class _Planning:
             here,
             replace(here, definitions=added),
             replace(here, definitions={**added, **self._replaced}),
+            tuple(self._new),
             tuple(self._same),
             tuple(self._different),
         )
+
+
+def _subject(key: Key, deployment: str) -> str:
+    return f"{key} in {deployment}"
 
 
 def _gets(one: Definition, deployment: Deployment) -> Fields | None:

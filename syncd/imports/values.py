@@ -12,6 +12,7 @@ from syncd.imports import uris
 
 _CONNECTION = KINDS["connection"].fields
 _BESIDE = ("conn_id", "uri", "extra_dejson", "team_name")
+_NO_OBJECT = "isn't a JSON object", "write one: Airflow 3 imports no other, and in a task no hook finds anything in it"
 MASKED = "is masked", "its value isn't in there: export it with its secrets, or set it by hand"
 
 
@@ -135,7 +136,7 @@ def _extra(value: object, wrong: list[tuple[Path, str, str]], left_out: list[Pat
             return {}
         value = parsed(value) if value else {}
     if not isinstance(value, dict):
-        wrong.append((("extra",), "isn't a JSON object", "Airflow 3 refuses it, too"))
+        wrong.append((("extra",), *_NO_OBJECT))
         return {}
     kept = _without_nulls(value, ("extra",), left_out)
     return {"extra": kept} if kept else {}

@@ -50,12 +50,27 @@ def test_what_is_equal_is_shared_and_what_differs_is_overridden(exported: Syncd)
 
     assert "+ connection db, linked to etl-dev (host, password); etl-prod (host, password)" in result.out
     assert "+ connection lake, linked to etl-dev" in result.out
-    assert "2 new, 0 the same, 0 different, 0 not importable" in result.out
+    assert (
+        "3 new, 0 the same, 0 different, 0 not importable: connections and variables, counted per deployment"
+        in result.out
+    )
     assert "revision 2" in result.out
     shown = exported.json("connection", "show", "db")
     assert sorted(one["path"] for one in shown["fields"]) == ["conn_type", "extra.sslmode", "login"]
     assert exported.fields("explain", "etl-prod", "db")["host"] == "prod"
     assert exported.json("connection", "show", "lake")["links"] == {"etl-dev": []}
+
+
+def test_what_one_form_cant_say_is_overridden_where_the_other_says_it(syncd: Syncd, folder: Path) -> None:
+    (folder / "dev.env").write_text("AIRFLOW_CONN_DB='postgres://etl:pw@/d'\n")
+    (folder / "prod.yaml").write_text(
+        "db: {conn_type: postgres, login: etl, password: pw, schema: d, description: D}\n"
+    )
+    result = syncd.ok("import", "etl-dev=dev.env", "etl-prod=prod.yaml", "--yes")
+
+    assert "+ connection db, linked to etl-dev (host); etl-prod (description)" in result.out
+    assert syncd.fields("explain", "etl-dev", "db")["host"] == ""
+    assert "host" not in syncd.fields("explain", "etl-prod", "db")
 
 
 def test_it_is_one_revision(exported: Syncd) -> None:
@@ -167,7 +182,7 @@ def test_what_cant_be_imported_is_told_and_the_rest_is_taken(syncd: Syncd, folde
     assert "✗ c.json connections.masked.password: is masked" in result.err
     assert "✗ c.json connections.bad.port: a port is a whole number from 1 to 65535" in result.err
     assert "✗ c.json connections.bad.conn_type: isn't there" in result.err
-    assert "1 new, 0 the same, 0 different, 3 not importable" in result.out
+    assert "1 new, 0 the same, 0 different, 2 not importable: connections and variables\n" in result.out
     assert syncd.fields("connection", "show", "good")["login"] == "key"
 
 
@@ -182,6 +197,15 @@ def test_files_that_are_wrong_are_all_told_and_nothing_is_imported(exported: Syn
     assert "nowhere.json: isn't there" in result.said
     assert "can't be read" in result.said
     assert len(exported.json("history")["revisions"]) == 1
+
+
+def test_what_cant_be_imported_counts_as_often_as_what_can(syncd: Syncd, folder: Path) -> None:
+    export(folder, "c.json", bad=connection(conn_type="x", port=70000, password="***"))
+    (folder / "torn.env").write_text("AIRFLOW_VAR_A=1\nno name\n'\n")
+    here = syncd("import", "etl-dev=c.json", "etl-prod=c.json", "etl-dev=torn.env", "--yes")
+
+    assert here.err.count("✗") == 6
+    assert "1 new, 0 the same, 0 different, 4 not importable" in here.out
 
 
 def test_an_id_that_two_files_have_differently_is_taken_from_neither(exported: Syncd) -> None:

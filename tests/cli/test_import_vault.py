@@ -96,7 +96,7 @@ def test_what_two_vaults_have_alike_is_shared_and_the_rest_is_overridden(kept: K
     assert "+ connection db, linked to etl-dev (host, password); etl-prod (host, password)" in result.out
     assert "+ connection lake, linked to etl-prod" in result.out
     assert "+ variable tier, linked to etl-prod" in result.out
-    assert "3 new, 0 the same, 0 different, 0 not importable" in result.out
+    assert "4 new, 0 the same, 0 different, 0 not importable" in result.out
     assert syncd.fields("connection", "show", "db") == {"conn_type": "postgres", "login": "etl", "port": 5432}
     assert syncd.fields("explain", "etl-dev", "db")["host"] == "dev"
     assert syncd.fields("explain", "etl-prod", "db")["host"] == "prod"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -50,7 +51,8 @@ def test_an_export_in_json() -> None:
     }
     assert problems(found) == [
         "f.json connections.bad.port: a port is a whole number from 1 to 65535",
-        "f.json connections.bad.extra: isn't a JSON object; Airflow 3 refuses it, too",
+        "f.json connections.bad.extra: isn't a JSON object; write one: Airflow 3 imports no other, "
+        "and in a task no hook finds anything in it",
         f'f.json connections."": no id of a connection; an id is {KINDS["connection"].id_rule}',
         "f.json connections.l: is no object and no URI",
     ]
@@ -62,12 +64,15 @@ def test_lines_that_airflow_logged_before_an_export_are_passed_over() -> None:
     }
 
 
+NAMES_FORMS = f"say which form it is: --format {', '.join([*FORMS][:-1])} or {[*FORMS][-1]}; in env, a URI is ID=URI"
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("", "f:1:1: isn't JSON"),
         (f'{{"a":\n {SECRET}', "f:2:2: isn't JSON"),
-        (f'["{SECRET}"]', "f:1:1: isn't an object by id"),
+        (f'["{SECRET}"]', f"f:1:1: isn't an object by id; {NAMES_FORMS}"),
         (f'{{"a": 1, "a": "{SECRET}"}}', "f: has an object in which a key stands twice; take one of the two away"),
         (f'{{"a": {"9" * 5000}}}', "f: holds a number or a nesting that can't be read"),
     ],
@@ -77,6 +82,48 @@ def test_what_is_no_export_says_where(text: str, problem: str) -> None:
         FORMS["json"](text, "f")
 
     assert str(refused.value) == problem
+
+
+def test_a_uri_alone_says_which_forms_there_are() -> None:
+    uri = f"postgres://etl:{SECRET}@db:5432/x?sslmode=require"
+    with pytest.raises(Problems) as refused:
+        FORMS[told(uri, "c.txt")](uri, "c.txt")
+
+    assert str(refused.value) == f"c.txt:1:1: isn't an object by id; {NAMES_FORMS}"
+    assert fields(FORMS[told(f"db={uri}", "c.txt")](f"db={uri}", "c.txt")).keys() == {"db"}
+
+
+@pytest.mark.parametrize("section", ["connections", "variables", "deployments", "environments"])
+@pytest.mark.parametrize(
+    ("name", "dumped"), [("d.yaml", yaml.safe_dump), ("d.json", json.dumps), ("stdin", yaml.safe_dump)]
+)
+def test_a_definitions_file_is_told_once_with_the_command_that_takes_it(
+    section: str, name: str, dumped: Callable[[Any], str]
+) -> None:
+    text = dumped({"workspace": "analytics", section: {"db": {"conn_type": "x", "password": SECRET}, "e": {}}})
+    with pytest.raises(Problems) as refused:
+        FORMS[told(text, name)](text, name)
+
+    assert str(refused.value) == f"{name}: is a definitions file; `syncd apply -f FILE` takes it"
+
+
+@pytest.mark.parametrize("dumped", [yaml.safe_dump, json.dumps])
+def test_connections_whose_ids_are_the_words_of_a_definitions_file_are_connections(
+    dumped: Callable[[Any], str],
+) -> None:
+    text = dumped({"workspace": "x://h", "connections": {"conn_type": "x"}})
+
+    assert fields(FORMS["yaml"](text, "f")).keys() == {"workspace", "connections"}
+
+
+def test_variables_called_like_the_words_of_a_definitions_file_are_variables() -> None:
+    text = json.dumps({"workspace": "analytics", "environments": "dev"})
+
+    assert fields(FORMS[told(text, "v.json")](text, "v.json")).keys() == {"variable workspace", "variable environments"}
+    assert fields(FORMS["variables"]('{"workspace": "a", "connections": {}}', "f")).keys() == {
+        "variable workspace",
+        "variable connections",
+    }
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "no", "1"]), connections))

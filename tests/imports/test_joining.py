@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from syncd.core.airflow_form import FORMS
 from syncd.core.canonical import text
 from syncd.core.checks import check
-from syncd.core.merge import merge
+from syncd.core.merge import leaves, merge
 from syncd.core.model import Definition, Deployment, Item, Key, Workspace
 from syncd.core.resolve import layers, winner
 from syncd.imports.found import Definitions, defined
@@ -96,7 +96,7 @@ def test_what_is_equal_everywhere_is_shared_and_overridden_nowhere(fields: dict[
     assert joined(had)[WAREHOUSE] == Definition(WAREHOUSE, fields, links={name: {} for name in names})
 
 
-def test_what_differs_is_overridden_on_each_link_and_what_is_absent_is_null_there() -> None:
+def test_what_differs_is_overridden_on_each_link_that_has_it() -> None:
     dev = {"conn_type": "postgres", "host": "dev", "login": "etl", "extra": {"sslmode": "require", "a": 1}}
     prod = {"conn_type": "postgres", "host": "prod", "password": "x", "login": "etl", "extra": {"sslmode": "require"}}
     found = joined(
@@ -105,9 +105,16 @@ def test_what_differs_is_overridden_on_each_link_and_what_is_absent_is_null_ther
 
     assert found[WAREHOUSE].fields == {"conn_type": "postgres", "login": "etl", "extra": {"sslmode": "require"}}
     assert found[WAREHOUSE].links == {
-        "etl-dev": {"host": "dev", "password": None, "extra": {"a": 1}},
-        "etl-prod": {"host": "prod", "password": "x", "extra": {"a": None}},
+        "etl-dev": {"host": "dev", "extra": {"a": 1}},
+        "etl-prod": {"host": "prod", "password": "x"},
     }
+
+
+@given(several)
+def test_no_link_unsets_what_nothing_below_it_sets(had: dict[str, Definitions]) -> None:
+    links = [link for one in joined(had).values() for link in one.links.values()]
+
+    assert [path for link in links for path, value in leaves(link) if value is None] == []
 
 
 def test_what_is_secret_where_one_of_them_has_it_is_secret_for_all() -> None:
@@ -187,6 +194,20 @@ def test_a_second_import_finds_all_the_same(workspace: Workspace, had: dict[str,
 
     assert again.different == ()
     assert again.added == again.before
+
+
+@given(workspaces(), definitions, several)
+def test_all_that_was_found_is_new_or_the_same_or_different_and_then_all_the_same(
+    workspace: Workspace, shared: Definitions, had: dict[str, Definitions]
+) -> None:
+    found = len(shared) + sum(map(len, had.values()))
+    plan = planned(workspace, shared, had)
+    only = planned(workspace, {}, had)
+    again = planned(only.replaced, {}, had)
+
+    assert len(plan.new) + len(plan.same) + len({one.subject for one in plan.different}) == found
+    assert (len(again.new), len(again.same)) == (0, found - len(shared))
+    assert {*only.new} <= {*again.same}
 
 
 @given(workspaces(), definitions, st.sets(st.sampled_from(DEPLOYMENTS)), st.booleans())
