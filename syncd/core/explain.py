@@ -142,7 +142,6 @@ def _moves(path: Path, value: object, below: Mapping[str, Any]) -> bool:
         return False
     old: Any = below
     for part in path:
-        if not isinstance(old, Mapping) or part not in old:
-            return value is not None
-        old = old[part]
-    return text(old) != text(value)
+        old = old.get(part) if isinstance(old, Mapping) else None
+    # An empty text is no address: it is what a URI without a host says.
+    return text(None if old == "" else old) != text(None if value == "" else value)

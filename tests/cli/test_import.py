@@ -71,6 +71,7 @@ def test_what_one_form_cant_say_is_overridden_where_the_other_says_it(syncd: Syn
     assert "+ connection db, linked to etl-dev (host); etl-prod (description)" in result.out
     assert syncd.fields("explain", "etl-dev", "db")["host"] == ""
     assert "host" not in syncd.fields("explain", "etl-prod", "db")
+    assert syncd.json("explain", "etl-dev", "db")["warnings"] == []
 
 
 def test_it_is_one_revision(exported: Syncd) -> None:

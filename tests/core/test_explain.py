@@ -117,6 +117,7 @@ def test_every_field_in_effect_is_explained_and_no_other(one: Workspace) -> None
     [
         {"host": "b.example"},
         {"host": None},
+        {"host": ""},
         {"port": 1},
         {"conn_type": "ftp"},
         {"extra": {"endpoint_url": "b.example"}},
@@ -162,6 +163,11 @@ def test_a_warning_names_what_moves_and_what_is_inherited() -> None:
 )
 def test_any_other_override_is_none(patch: Fields) -> None:
     assert explained({"conn_type": "http", "host": "h", "password": "p"}, patch).warnings == ()
+
+
+@pytest.mark.parametrize(("below", "patch"), [({}, {"host": ""}), ({"host": ""}, {"host": None})])
+def test_an_empty_address_is_none_so_nothing_moves(below: Fields, patch: Fields) -> None:
+    assert explained({"conn_type": "http", "password": "p", **below}, patch).warnings == ()
 
 
 def test_an_address_moved_where_no_secret_is_inherited_is_no_warning() -> None:
