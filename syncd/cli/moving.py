@@ -119,14 +119,10 @@ class Vaults:
         return kept.documents(lying, str(vault))
 
     def _settings(self, target: str) -> TargetSettings:
-        type_, settings = self._installation.targets.get(target, ("", None))
-        subject = f"target {target}"
-        if settings is None or type_ != _TYPE:
-            problem = "isn't in syncd.toml" if settings is None else "is no target of type vault"
-            raise FixError(Reason.INVALID_SETTINGS, subject, problem, "name one that says where that Vault is")
-        if settings.workspaces is not None and self._workspace not in settings.workspaces:
-            remedy = f"an operator can add it: [targets.{target}] workspaces in syncd.toml"
-            raise FixError(Reason.INVALID_SETTINGS, subject, f"isn't for workspace {self._workspace}", remedy)
+        another = "name one that says where that Vault is"
+        settings = self._installation.settings(target, self._workspace, another)
+        if self._installation.targets[target][0] != _TYPE:
+            raise FixError(Reason.INVALID_SETTINGS, f"target {target}", "is no target of type vault", another)
         return settings
 
     def _reader(self, target: str, settings: TargetSettings, mount: str) -> Reader:
