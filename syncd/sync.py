@@ -486,12 +486,7 @@ def _departing(resolution: Resolution, items: Collection[Item]) -> Resolution:
     """The same as if these weren't linked."""
     if not items:
         return resolution
-    return replace(
-        resolution,
-        resolved={item: one for item, one in resolution.resolved.items() if item not in items},
-        departed=resolution.departed.union(items),
-        linked={name: linked.difference(items) for name, linked in resolution.linked.items()},
-    )
+    return replace(resolution.without(items), departed=resolution.departed.union(items))
 
 
 def _settled(

@@ -71,6 +71,9 @@ class Source(Protocol):
         Anything else that goes wrong raises SyncError: unreachable is never absent.
         """
 
+    def names(self, folder: str) -> tuple[str, ...]:
+        """What lies in a folder; nothing where it isn't there. Raises SyncError."""
+
 
 class Record(Protocol):
     """What is known of each target between passes: one workspace's share of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -92,6 +92,15 @@ class Resolution:
         distinct = {id(one): one for one in self.resolved.values()}
         return frozenset(reference for one in distinct.values() for _, reference in one.references)
 
+    def without(self, items: Collection[Item]) -> Resolution:
+        """The same as if nobody had asked for these."""
+        return replace(
+            self,
+            resolved={item: one for item, one in self.resolved.items() if item not in items},
+            blocked={item: error for item, error in self.blocked.items() if item not in items},
+            linked={name: linked.difference(items) for name, linked in self.linked.items()},
+        )
+
 
 def resolve(workspace: Workspace, scope: Scope) -> Resolution:
     """Decide, for each item of the scope, whether it is linked and what its layers are."""
@@ -136,11 +145,16 @@ def winner(workspace: Workspace, item: Item) -> Definition | None:
     return shared if shared is not None and shared.reaches(item.deployment) else None
 
 
-def unchecked(workspace: Workspace, item: Item) -> Resolved:
-    """A linked item, whether or not it lacks what it needs. Raises LookupError for one that isn't linked."""
+def _definition(workspace: Workspace, item: Item) -> Definition:
     definition = winner(workspace, item)
     if definition is None:
         raise LookupError(item)
+    return definition
+
+
+def unchecked(workspace: Workspace, item: Item) -> Resolved:
+    """A linked item, whether or not it lacks what it needs. Raises LookupError for one that isn't linked."""
+    definition = _definition(workspace, item)
     return _made(definition, item, trim(layers(definition, workspace.deployments[item.deployment])), "")
 
 
@@ -194,9 +208,7 @@ class _Shared(NamedTuple):
 def _resolve(
     workspace: Workspace, deployment: Deployment, item: Item, shared: dict[tuple[int, str], _Shared]
 ) -> Resolved | SyncError:
-    definition = winner(workspace, item)
-    if definition is None:
-        raise LookupError(item)
+    definition = _definition(workspace, item)
     seen = (id(definition), deployment.environment)
     link = definition.links.get(deployment.name)
     if seen not in shared:

@@ -82,7 +82,7 @@ def _revealed(workspace: Workspace, resolution: Resolution, names: Collection[st
             way_out = _way_out(workspace.environments, environment)
             withheld: list[Withheld] = []
             for path, value in one.secrets:
-                homes = (belongs.get(one, environment) for one in _identities(value))
+                homes = (belongs.get(identity, environment) for identity in _identities(value))
                 home = max(environment, *homes, key=lambda name: rank.get(name, 0))
                 withheld += _withheld(item, path, home, reveal, way_out, lowest=not rank.get(home, 0))
             if withheld:

@@ -5,6 +5,7 @@ from_target.py    a copy without the registry: from a target, by the developer's
 environment.py    what the machine itself says, which wins, and what a child is told
 folder.py         a folder that our backend reads, kept fresh: a private one, or one that was named
 child.py          a command that runs on it: its signals and its end
+signals.py        what is done about signals meanwhile
 private_files.py  files that an export writes
 work_tree.py      whether Git would take such a file along
 watching.py       keeping them fresh until a signal says to stop

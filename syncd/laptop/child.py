@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from syncd.core.errors import FixError, Reason
+from syncd.laptop.signals import handled
 
 _PASSED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
@@ -24,7 +25,7 @@ def run(command: Sequence[str], environ: Mapping[str, str], meanwhile: Callable[
     Raises FixError where it can't be started.
     """
     passing = _Passing()
-    with _handled(_PASSED, passing):
+    with handled(_PASSED, passing):
         try:
             child = subprocess.Popen(command, env=dict(environ))  # noqa: S603  the command is the user's own
         except OSError as error:
@@ -52,20 +53,8 @@ def run(command: Sequence[str], environ: Mapping[str, str], meanwhile: Callable[
 @contextmanager
 def ended_in_order() -> Iterator[None]:
     """Who is told to end here takes away first what it made, as on an interrupt."""
-    with _handled(_ENDS, _end):
+    with handled(_ENDS, _end):
         yield
-
-
-@contextmanager
-def _handled(numbers: Collection[signal.Signals], handler: Callable[[int, object], None]) -> Iterator[None]:
-    """But for what is ignored, under nohup for one: a child ignores it, too."""
-    heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handler) for number in heard}
-    try:
-        yield
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
 
 
 def _end(number: int, _: object) -> None:

@@ -61,14 +61,7 @@ class Copy:
 
     def less(self, elsewhere: Mapping[Item, str]) -> Copy:
         """The same without what this machine says itself."""
-        items = frozenset(elsewhere)
-        kept = replace(
-            self.resolution,
-            resolved={item: one for item, one in self.resolution.resolved.items() if item not in items},
-            blocked={item: error for item, error in self.resolution.blocked.items() if item not in items},
-            linked={name: linked - items for name, linked in self.resolution.linked.items()},
-        )
-        return replace(self, resolution=kept, elsewhere=elsewhere)
+        return replace(self, resolution=self.resolution.without(elsewhere.keys()), elsewhere=elsewhere)
 
 
 def copy(workspace: Workspace, deployment: str, reveal: Reveal, read: Read) -> Copy:

@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from syncd.core import ports
 from syncd.core.canonical import text
 from syncd.core.checks import problems
 from syncd.core.documents import Place
@@ -18,6 +16,7 @@ from syncd.core.layouts.lookup import Address, lookup, nameplate, read
 from syncd.core.layouts.lookup import Found as Documents
 from syncd.core.merge import merge
 from syncd.core.model import KINDS, Item, dotted
+from syncd.core.ports import Source
 from syncd.core.resolve import Resolution, Resolved
 from syncd.core.secrets import secret_paths
 from syncd.laptop.copies import Copy
@@ -38,23 +37,17 @@ _READERS = 8
 """Documents read at a time, where each costs a request."""
 
 
-class Source(ports.Source, Protocol):
-    """One that can list, too."""
-
-    def names(self, folder: str) -> tuple[str, ...]:
-        """What lies in a folder; nothing where it isn't there."""
-
-
 def opened(name: str, settings: TargetSettings, address: Address, home: Path, environ: Mapping[str, str]) -> Source:
     """What reads a target, with the login in its settings. Raises FixError where nothing of ours can."""
-    if isinstance(settings, Directory) and settings.layout in _READ:
-        return DirectorySource(str(at(home, settings.path)))
-    if isinstance(settings, vault.Settings) and settings.layout in _READ:
-        reader = vault.reader(name, _as_logged_in(settings, environ), home, environ, settings.mount_point)
-        return VaultSource(reader, _TOGETHER)
-    if isinstance(settings, kubernetes.Settings) and settings.layout in _READ:
-        client = kubernetes.client(settings, home, environ)
-        return KubernetesSource(client, settings.namespace, address.prefix, address.deployment, _TOGETHER)
+    if settings.layout in _READ:
+        if isinstance(settings, Directory):
+            return DirectorySource(str(at(home, settings.path)))
+        if isinstance(settings, vault.Settings):
+            reader = vault.reader(name, _as_logged_in(settings, environ), home, environ, settings.mount_point)
+            return VaultSource(reader, _TOGETHER)
+        if isinstance(settings, kubernetes.Settings):
+            client = kubernetes.client(settings, home, environ)
+            return KubernetesSource(client, settings.namespace, address.prefix, address.deployment, _TOGETHER)
     problem, remedy = "is laid out for Airflow's own backend", "point that at it, or name another target"
     raise FixError(Reason.REFUSED, f"target {name}", problem, remedy)
 

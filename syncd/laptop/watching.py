@@ -7,6 +7,8 @@ import select
 import signal
 from collections.abc import Callable
 
+from syncd.laptop.signals import handled
+
 _ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 _LOOK = 1.0
@@ -16,14 +18,11 @@ _LOOK = 1.0
 def until_told(look: Callable[[], None]) -> None:
     """Call it each second; what is under way when a signal comes is brought to its end."""
     reading, writing = os.pipe()
-    heard = [number for number in _ENDS if signal.getsignal(number) is not signal.SIG_IGN]  # not so under nohup
-    before = {number: signal.signal(number, lambda *_: _told(writing)) for number in heard}
     try:
-        while not select.select([reading], [], [], _LOOK)[0]:
-            look()
+        with handled(_ENDS, lambda *_: _told(writing)):
+            while not select.select([reading], [], [], _LOOK)[0]:
+                look()
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         os.close(reading)
         os.close(writing)
 
